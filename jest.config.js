@@ -1,0 +1,9 @@
+// ESM mode (node --experimental-vm-modules): see README, "Tests".
+export default {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } }] },
+  testMatch: ['<rootDir>/(packages|services|tests|scripts)/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/.meridian'],
+  testTimeout: 30_000,
+};
