@@ -24,13 +24,35 @@ export const regionMismatch = problem('region_mismatch', 421, 'This belongs to a
 export const accountCancelled = problem('account_cancelled', 403, 'The account is cancelled');
 
 // Problems of idempotency keys.
-export const idempotencyKeyRequired = problem('idempotency_key_required', 400, 'This write needs an Idempotency-Key header');
-export const idempotencyKeyReused = problem('idempotency_key_reused', 422, 'This Idempotency-Key was used with another request');
-export const idempotencyTwinInFlight = problem('idempotency_twin_in_flight', 409, 'A request with this Idempotency-Key is still running');
+export const idempotencyKeyRequired = problem(
+  'idempotency_key_required',
+  400,
+  'This write needs an Idempotency-Key header',
+);
+export const idempotencyKeyReused = problem(
+  'idempotency_key_reused',
+  422,
+  'This Idempotency-Key was used with another request',
+);
+export const idempotencyTwinInFlight = problem(
+  'idempotency_twin_in_flight',
+  409,
+  'A request with this Idempotency-Key is still running',
+);
 
 /** Every problem that `e` may answer with: its own and those that its kind of endpoint always can. */
 export const problemsOf = (e: EndpointDefinition) => {
-  const all = [...e.problems, invalidInput, methodNotAllowed, requestTimeout, uriTooLong, headersTooLarge, rateLimited, internalError, unavailable];
+  const all = [
+    ...e.problems,
+    invalidInput,
+    methodNotAllowed,
+    requestTimeout,
+    uriTooLong,
+    headersTooLarge,
+    rateLimited,
+    internalError,
+    unavailable,
+  ];
   if (e.method !== 'GET') all.push(bodyTooLarge, malformedBody, unsupportedMediaType);
   if (e.auth.kind === 'user') all.push(unauthenticated, regionMismatch, accountCancelled);
   if (e.auth.kind === 'staff' || e.auth.kind === 'service') all.push(unauthenticated, forbidden, regionMismatch);
@@ -43,14 +65,26 @@ export const regionId = z.string().regex(/^[a-z]{2,12}$/);
 
 /** Ids are `prefix_region_ulid`: typed, carrying their region, ordered by time (26 characters of Crockford base 32). */
 export const idOf = (prefix: string) =>
-  z.string().regex(new RegExp(`^${prefix}_[a-z]{2,12}_[0-9A-HJKMNP-TV-Z]{26}$`), `must be an id of the form ${prefix}_<region>_<26 characters>`);
+  z
+    .string()
+    .regex(
+      new RegExp(`^${prefix}_[a-z]{2,12}_[0-9A-HJKMNP-TV-Z]{26}$`),
+      `must be an id of the form ${prefix}_<region>_<26 characters>`,
+    );
 
 export const accountId = idOf('acc').describe('Account id; carries its region');
 
 /** Money is an integer count of nano-units (1e-9) of the region's currency, as a decimal string. */
-export const nanoAmount = z.string().regex(/^-?(0|[1-9][0-9]{0,17})$/, 'must be a whole number of nano-units as a string');
-export const positiveNanoAmount = z.string().regex(/^[1-9][0-9]{0,17}$/, 'must be a positive whole number of nano-units as a string');
-export const currency = z.string().regex(/^[A-Z]{3}$/).describe('ISO 4217 code of the region');
+export const nanoAmount = z
+  .string()
+  .regex(/^-?(0|[1-9][0-9]{0,17})$/, 'must be a whole number of nano-units as a string');
+export const positiveNanoAmount = z
+  .string()
+  .regex(/^[1-9][0-9]{0,17}$/, 'must be a positive whole number of nano-units as a string');
+export const currency = z
+  .string()
+  .regex(/^[A-Z]{3}$/)
+  .describe('ISO 4217 code of the region');
 export const timestamp = z.iso.datetime().describe('RFC 3339, UTC');
 
 /** One page of a list, newest first; pass `next` as `cursor` to go on. */
@@ -58,8 +92,14 @@ export const pageQuery = z.strictObject({
   cursor: z.string().min(1).max(200).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
 });
-export const pageOf = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item), next: z.string().nullable() });
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.strictObject({ items: z.array(item), next: z.string().nullable() });
 
 /** A short text a person typed: bounded, trimmed, no control characters. */
 export const personText = (max: number) =>
-  z.string().trim().min(1).max(max).regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');

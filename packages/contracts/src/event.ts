@@ -17,7 +17,10 @@ export const event = <const E extends EventDefinition>(definition: E): E => defi
 export const envelope = z.object({
   specversion: z.literal('1.0'),
   id: z.string().regex(/^evt_[a-z]{2,12}_[0-9A-HJKMNP-TV-Z]{26}$/),
-  source: z.string().regex(/^[a-z]{2,12}\/[a-z-]{2,20}$/).describe('region/service'),
+  source: z
+    .string()
+    .regex(/^[a-z]{2,12}\/[a-z-]{2,20}$/)
+    .describe('region/service'),
   type: z.string().regex(/^[a-z][a-z-]*\.v[0-9]+$/),
   subject: accountId,
   time: timestamp,

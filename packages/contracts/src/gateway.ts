@@ -1,0 +1,91 @@
+// gateway: the OpenAI-compatible door behind a Base URL. Refusals are rendered in OpenAI's error form, with the same codes.
+import { z } from 'zod';
+import { insufficientBalance, modelUnknown } from './billing.ts';
+import { accountCancelled } from './common.ts';
+import { endpoint } from './endpoint.ts';
+import {
+  accountProtected,
+  balanceExhausted,
+  keyInvalid,
+  keyProductMismatch,
+  keyRegionMismatch,
+  keyRevoked,
+} from './key-issuance.ts';
+import { problem } from './problem.ts';
+
+export const contentFilter = problem('content_filter', 400, 'The request was refused by the content rules');
+export const upstreamFailed = problem('upstream_failed', 502, 'The model did not answer; nothing was charged');
+
+const keyProblems = [
+  keyInvalid,
+  keyRevoked,
+  keyRegionMismatch,
+  keyProductMismatch,
+  accountProtected,
+  accountCancelled,
+  balanceExhausted,
+] as const;
+
+export const openAiError = z.strictObject({
+  error: z.looseObject({
+    message: z.string(),
+    type: z.string(),
+    code: z.string(),
+    param: z.string().nullable(),
+    requestId: z.string(),
+    region: z.string().optional(),
+    baseUrl: z.string().optional(),
+    caseId: z.string().optional(),
+    until: z.string().optional(),
+    appealUrl: z.string().optional(),
+  }),
+});
+
+const contentPart = z.looseObject({ type: z.string().max(40) });
+const message = z.looseObject({
+  role: z.string().max(40),
+  content: z.union([z.string(), z.array(contentPart).max(200), z.null()]).optional(),
+});
+
+export const createChatCompletion = endpoint({
+  id: 'createChatCompletion',
+  service: 'gateway',
+  method: 'POST',
+  path: '/v1/chat/completions',
+  summary: 'Chat completion, plain or streaming, as OpenAI documents it',
+  description:
+    'Key by `Authorization: Bearer` or `api-key`. Members that this door does not read are passed to the model untouched.',
+  auth: { kind: 'signature', scheme: 'API key' },
+  maxBodyBytes: 4_194_304,
+  body: z.looseObject({
+    model: z.string().min(1).max(100),
+    messages: z.array(message).min(1).max(2_000),
+    stream: z.boolean().optional(),
+    stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
+    max_tokens: z.number().int().min(1).max(1_000_000).nullish(),
+    max_completion_tokens: z.number().int().min(1).max(1_000_000).nullish(),
+    n: z.number().int().min(1).max(1).nullish(),
+  }),
+  answers: { 200: 'stream' },
+  problems: [...keyProblems, insufficientBalance, modelUnknown, contentFilter, upstreamFailed],
+});
+
+export const listModels = endpoint({
+  id: 'listModels',
+  service: 'gateway',
+  method: 'GET',
+  path: '/v1/models',
+  summary: "Models of this region, in OpenAI's form",
+  auth: { kind: 'signature', scheme: 'API key' },
+  answers: {
+    200: z.strictObject({
+      object: z.literal('list'),
+      data: z.array(
+        z.strictObject({ id: z.string(), object: z.literal('model'), created: z.number().int(), owned_by: z.string() }),
+      ),
+    }),
+  },
+  problems: [...keyProblems],
+});
+
+export const endpoints = [createChatCompletion, listModels] as const;

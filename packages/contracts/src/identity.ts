@@ -1,0 +1,358 @@
+// identity: regions, codes, sessions, the account and its cancellation, staff sign-in.
+import { z } from 'zod';
+import { accountId, currency, idOf, notFound, personText, regionId, regionMismatch, timestamp } from './common.ts';
+import { endpoint, staffRoles } from './endpoint.ts';
+import { retainedClass, sagaId } from './events/lifecycle.ts';
+import { problem } from './problem.ts';
+
+export const codeInvalid = problem('code_invalid', 401, 'The code is wrong, used, expired or tried too often');
+export const codeLimitReached = problem(
+  'code_limit_reached',
+  429,
+  'Too many codes or wrong tries; wait for Retry-After seconds',
+);
+export const identifierNotAccepted = problem(
+  'identifier_not_accepted',
+  422,
+  'This region does not register that kind of address',
+);
+export const consentRequired = problem(
+  'consent_required',
+  422,
+  'The terms of service must be accepted in their current version',
+);
+export const refreshInvalid = problem('refresh_invalid', 401, 'The session has ended; sign in again');
+export const reauthenticationRequired = problem(
+  'reauthentication_required',
+  403,
+  'Prove yourself again with a fresh code first',
+);
+export const consequencesNotAccepted = problem(
+  'consequences_not_accepted',
+  422,
+  'What will be lost must be accepted first',
+);
+export const signInFailed = problem('sign_in_failed', 401, 'The sign-in could not be completed; start again');
+export const roleMissing = problem('role_missing', 403, 'This person has no role here');
+
+/** How a person is reached: a mobile number in E.164 form or an e-mail address. Which one a region takes is in its profile. */
+export const identifier = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('phone'),
+    value: z
+      .string()
+      .max(20)
+      .regex(/^\+[1-9][0-9]{6,14}$/, 'must be in E.164 form, e.g. +8613800138000'),
+  }),
+  z.strictObject({ kind: z.literal('email'), value: z.email().max(254) }),
+]);
+export type Identifier = z.infer<typeof identifier>;
+
+/** Addresses of a region as front ends and callers need them. */
+export const regionAddresses = z.strictObject({
+  api: z.url().describe('Origin of the public API'),
+  baseUrls: z
+    .strictObject({ payg: z.url(), plan: z.url().nullable() })
+    .describe('Base URL of the model gateway per product'),
+});
+
+export const publicRegion = z.strictObject({
+  id: regionId,
+  name: z.string(),
+  currency,
+  languages: z.array(z.string()),
+  addresses: regionAddresses,
+  registration: z.strictObject({ methods: z.array(z.string()), termsVersion: z.string(), termsUrl: z.url() }),
+  realName: z.discriminatedUnion('policy', [
+    z.strictObject({ policy: z.literal('not_required') }),
+    z.strictObject({
+      policy: z.literal('required'),
+      before: z.array(z.enum(['recharge', 'package', 'upgrade', 'renewal'])),
+      kinds: z.array(z.enum(['personal', 'enterprise'])),
+    }),
+  ]),
+  payment: z.strictObject({ channels: z.array(z.string()), minimumRecharge: z.string(), maximumRecharge: z.string() }),
+  features: z.strictObject({ invoicing: z.boolean() }),
+  models: z.array(z.string()),
+  links: z.strictObject({ helpCentre: z.url(), support: z.url(), appeal: z.url() }),
+});
+
+export const getRegion = endpoint({
+  id: 'getRegion',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/region',
+  summary: 'The public profile of this region',
+  description:
+    'Methods, currency, features, Base URLs, help-centre and support links: all a front end needs to know before a person signs in.',
+  auth: { kind: 'none' },
+  answers: { 200: publicRegion },
+  problems: [],
+});
+
+export const listRegions = endpoint({
+  id: 'listRegions',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/regions',
+  summary: 'The directory of all regions',
+  auth: { kind: 'none' },
+  answers: {
+    200: z.strictObject({
+      items: z.array(z.strictObject({ id: regionId, name: z.string(), addresses: regionAddresses })),
+    }),
+  },
+  problems: [],
+});
+
+export const sendCode = endpoint({
+  id: 'sendCode',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/codes',
+  summary: 'Send a one-time code',
+  description:
+    'The answer is the same whether or not an account exists. A code has 6 digits, lives 5 minutes and takes 5 tries. Limits per identifier and per address are counted in the database.',
+  auth: { kind: 'none' },
+  body: z.strictObject({ identifier, purpose: z.enum(['login', 'reauthenticate']) }),
+  answers: { 202: z.strictObject({ codeId: idOf('cod'), expiresAt: timestamp, resendAfter: timestamp }) },
+  problems: [identifierNotAccepted, codeLimitReached],
+  limit: { max: 60, windowSeconds: 60 },
+});
+
+export const tokens = z.strictObject({
+  accessToken: z.string(),
+  tokenType: z.literal('Bearer'),
+  expiresIn: z.number().int().describe('Seconds'),
+  refreshToken: z.string(),
+  refreshExpiresAt: timestamp,
+  accountId,
+  sessionId: idOf('ses'),
+  created: z.boolean().describe('Whether this sign-in registered the account'),
+});
+
+export const createSession = endpoint({
+  id: 'createSession',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/sessions',
+  summary: 'Sign in, or register, with a code',
+  description:
+    'One flow for both: whether the account existed is known only after the code was right. A new account needs the current terms version accepted.',
+  auth: { kind: 'none' },
+  body: z.strictObject({
+    codeId: idOf('cod'),
+    identifier,
+    code: z.string().regex(/^[0-9]{6}$/),
+    termsVersion: z.string().max(40).optional(),
+  }),
+  answers: { 201: tokens },
+  problems: [codeInvalid, consentRequired, identifierNotAccepted, codeLimitReached],
+  limit: { max: 60, windowSeconds: 60 },
+});
+
+export const refreshSession = endpoint({
+  id: 'refreshSession',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/sessions/refresh',
+  summary: 'Exchange a refresh token for its successor',
+  description:
+    'Rotates. The same token used again within 20 seconds gets the same successor (a lost answer); later its whole family is revoked (theft).',
+  auth: { kind: 'none' },
+  body: z.strictObject({ refreshToken: z.string().min(20).max(200) }),
+  answers: { 200: tokens.omit({ created: true }) },
+  problems: [refreshInvalid, regionMismatch],
+  limit: { max: 120, windowSeconds: 60 },
+});
+
+export const endSession = endpoint({
+  id: 'endSession',
+  service: 'identity',
+  method: 'DELETE',
+  path: '/v1/sessions/current',
+  summary: 'Sign out of this session',
+  auth: { kind: 'user' },
+  answers: { 204: null },
+  problems: [],
+});
+
+export const getAccount = endpoint({
+  id: 'getAccount',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/account',
+  summary: 'The signed-in account',
+  auth: { kind: 'user' },
+  answers: {
+    200: z.strictObject({
+      accountId,
+      region: regionId,
+      status: z.enum(['active']),
+      createdAt: timestamp,
+      contacts: z.array(
+        z.strictObject({ kind: z.enum(['phone', 'email']), masked: z.string(), verifiedAt: timestamp }),
+      ),
+    }),
+  },
+  problems: [],
+});
+
+export const cancellationPreview = endpoint({
+  id: 'previewCancellation',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/account/cancellation/preview',
+  summary: 'What cancelling the account would lose',
+  auth: { kind: 'user' },
+  answers: {
+    200: z.strictObject({
+      balance: z.strictObject({ available: z.string(), held: z.string(), currency }),
+      activeKeys: z.number().int(),
+      openCase: z.boolean(),
+      consequences: z.array(z.strictObject({ code: z.string(), text: z.string() })),
+      consequencesVersion: z.string().describe('Send it back to show that these very consequences were accepted'),
+    }),
+  },
+  problems: [],
+});
+
+const cancellationStep = z.strictObject({
+  service: z.string(),
+  fenced: z.boolean(),
+  erased: z.record(z.string(), z.number().int()).nullable(),
+  retained: z.array(retainedClass),
+});
+
+export const cancellationStatus = z.strictObject({
+  sagaId,
+  accountId,
+  status: z
+    .enum(['cancelling', 'cancelled', 'erased'])
+    .describe('cancelled: every service refuses the account; erased: its data is gone as well'),
+  requestedAt: timestamp,
+  cancelledAt: timestamp.nullable(),
+  erasedAt: timestamp.nullable(),
+  steps: z.array(cancellationStep),
+});
+
+export const cancelAccount = endpoint({
+  id: 'cancelAccount',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/account/cancellation',
+  summary: 'Cancel the account',
+  description:
+    'Needs a fresh code (purpose reauthenticate) of at most 5 minutes ago. Answers 200 `cancelled` only when every service has acknowledged the fence: from that answer on no key of the account verifies. Otherwise 202 `cancelling`, and the status resource tells the rest.',
+  auth: { kind: 'user' },
+  body: z.strictObject({
+    codeId: idOf('cod'),
+    code: z.string().regex(/^[0-9]{6}$/),
+    consequencesVersion: z.string().max(100),
+    reason: personText(500).optional(),
+  }),
+  answers: {
+    200: z.strictObject({
+      cancellation: cancellationStatus,
+      receiptToken: z.string().describe('Reads the status resource after the session has ended; shown once'),
+    }),
+    202: z.strictObject({ cancellation: cancellationStatus, receiptToken: z.string() }),
+  },
+  problems: [codeInvalid, reauthenticationRequired, consequencesNotAccepted],
+  limit: { max: 10, windowSeconds: 60 },
+});
+
+export const getCancellation = endpoint({
+  id: 'getCancellation',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/cancellations/status',
+  summary: 'How far a cancellation is',
+  description:
+    'By the receipt token, because the account can no longer sign in. A POST, so that the token is in no address.',
+  auth: { kind: 'none' },
+  body: z.strictObject({ receiptToken: z.string().min(20).max(200) }),
+  answers: { 200: cancellationStatus },
+  problems: [notFound],
+  limit: { max: 120, windowSeconds: 60 },
+});
+
+export const getJwks = endpoint({
+  id: 'getJwks',
+  service: 'identity',
+  method: 'GET',
+  path: '/.well-known/jwks.json',
+  summary: 'Public keys that verify access tokens of this region (RFC 7517)',
+  auth: { kind: 'none' },
+  answers: { 200: z.strictObject({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) }) },
+  problems: [],
+});
+
+export const startStaffSignIn = endpoint({
+  id: 'startStaffSignIn',
+  service: 'identity',
+  method: 'GET',
+  path: '/staff/v1/sign-in',
+  summary: "Begin staff sign-in at the operator's OpenID provider",
+  description:
+    'Redirects with PKCE (S256), nonce and a state that is bound to this browser by a cookie; single use, 10 minutes.',
+  auth: { kind: 'none' },
+  answers: { 302: null },
+  problems: [],
+  limit: { max: 60, windowSeconds: 60 },
+});
+
+export const finishStaffSignIn = endpoint({
+  id: 'finishStaffSignIn',
+  service: 'identity',
+  method: 'GET',
+  path: '/staff/v1/sign-in/callback',
+  summary: 'Where the OpenID provider sends staff back to',
+  auth: { kind: 'none' },
+  query: z.looseObject({
+    state: z.string().max(200),
+    code: z.string().max(2000).optional(),
+    error: z.string().max(200).optional(),
+    iss: z.string().max(500).optional(),
+  }),
+  answers: {
+    200: z.strictObject({
+      accessToken: z.string(),
+      tokenType: z.literal('Bearer'),
+      expiresIn: z.number().int(),
+      staffId: z.string(),
+      roles: z.array(z.enum(staffRoles)),
+    }),
+  },
+  problems: [signInFailed, roleMissing],
+  limit: { max: 60, windowSeconds: 60 },
+});
+
+export const getSecurityEmail = endpoint({
+  id: 'getSecurityEmail',
+  service: 'identity',
+  method: 'GET',
+  path: '/internal/v1/accounts/{accountId}/security-email',
+  summary: 'The verified e-mail of an account, for a payment channel that demands one',
+  auth: { kind: 'service', callers: ['billing'] },
+  params: z.strictObject({ accountId }),
+  answers: { 200: z.strictObject({ email: z.email().nullable() }) },
+  problems: [notFound, regionMismatch],
+});
+
+export const endpoints = [
+  getRegion,
+  listRegions,
+  sendCode,
+  createSession,
+  refreshSession,
+  endSession,
+  getAccount,
+  cancellationPreview,
+  cancelAccount,
+  getCancellation,
+  getJwks,
+  startStaffSignIn,
+  finishStaffSignIn,
+  getSecurityEmail,
+] as const;

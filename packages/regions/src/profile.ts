@@ -1,0 +1,86 @@
+// Everything that differs between regions, as one strict value. The only code that knows a region's name is below profiles/.
+import { currency, nanoAmount, regionId } from '@meridian/contracts/common.ts';
+import { regionAddresses } from '@meridian/contracts/identity.ts';
+import { z } from 'zod';
+
+/** How a person registers and signs in. Each method has a provider in identity; a method without one does not compile there. */
+export const loginMethods = ['phone_code', 'email_code'] as const;
+export type LoginMethod = (typeof loginMethods)[number];
+
+/** Payment channels. Each has a provider in billing. */
+export const paymentChannels = ['wechat_pay', 'waffo'] as const;
+export type PaymentChannel = (typeof paymentChannels)[number];
+
+/** Registries that confirm a person's name and number. Each has a provider in verification. */
+export const realNameProviders = ['aliyun_id2'] as const;
+export type RealNameProvider = (typeof realNameProviders)[number];
+
+const realName = z.discriminatedUnion('policy', [
+  z.strictObject({ policy: z.literal('not_required') }),
+  z.strictObject({
+    policy: z.literal('required'),
+    before: z.array(z.enum(['recharge', 'package', 'upgrade', 'renewal'])).min(1),
+    kinds: z.array(z.enum(['personal', 'enterprise'])).min(1),
+    provider: z.enum(realNameProviders),
+    minimumAge: z.number().int().min(0).max(30),
+    accountsPerPerson: z.number().int().min(1).max(10),
+    attemptsPerDay: z.number().int().min(1).max(20),
+  }),
+]);
+
+const modelPrice = z.strictObject({
+  model: z.string().min(1).max(100),
+  /** Nano-units of the region's currency per million tokens. */
+  promptPerMillion: nanoAmount,
+  cachedPerMillion: nanoAmount,
+  completionPerMillion: nanoAmount,
+});
+
+export const profileSchema = z.strictObject({
+  id: regionId,
+  name: z.string().min(1).max(60),
+  currency,
+  /** Smallest payable step in nano-units: one fen or one cent is 10,000,000. */
+  currencyStep: nanoAmount,
+  languages: z
+    .array(z.enum(['zh-CN', 'en']))
+    .min(1)
+    .describe('The first is used where the person has not chosen'),
+  addresses: regionAddresses.describe('Production addresses; a deployment may give its own'),
+  corsOrigins: z.array(z.url()),
+  registration: z.strictObject({
+    methods: z.array(z.enum(loginMethods)).min(1),
+    /** Calling codes that may receive a text message; the pattern is matched against E.164. */
+    phoneCountry: z.enum(['CN']).nullable(),
+    termsVersion: z.string().min(1).max(40),
+    termsUrl: z.url(),
+  }),
+  realName,
+  payment: z.strictObject({
+    channels: z.array(z.enum(paymentChannels)).min(1),
+    minimumRecharge: nanoAmount,
+    maximumRecharge: nanoAmount,
+    orderMinutes: z.number().int().min(5).max(120),
+  }),
+  features: z.strictObject({ invoicing: z.boolean() }),
+  retention: z.strictObject({
+    payments: z.strictObject({ years: z.number().int().min(0).max(30), basis: z.string().min(1).max(200) }),
+    securityLog: z.strictObject({ months: z.number().int().min(0).max(120), basis: z.string().min(1).max(200) }),
+  }),
+  models: z.array(modelPrice).min(1),
+  links: z.strictObject({ helpCentre: z.url(), support: z.url(), appeal: z.url(), staffConsole: z.url() }),
+});
+export type Profile = z.infer<typeof profileSchema>;
+
+/** Parses a profile and checks what one member says against another. Throws a ZodError. */
+export const defineProfile = (value: z.input<typeof profileSchema>): Profile =>
+  profileSchema
+    .refine((p) => !p.registration.methods.includes('phone_code') || p.registration.phoneCountry !== null, {
+      path: ['registration', 'phoneCountry'],
+      message: 'phone_code needs the country whose mobiles may be texted',
+    })
+    .refine((p) => BigInt(p.payment.minimumRecharge) <= BigInt(p.payment.maximumRecharge), {
+      path: ['payment', 'minimumRecharge'],
+      message: 'minimum is above maximum',
+    })
+    .parse(value);
