@@ -10,10 +10,17 @@ import type { Idempotency } from './idempotency.ts';
 type Parsed<T> = T extends z.ZodType ? z.output<T> : T extends 'raw' ? Buffer : undefined;
 type Part<E, K extends string> = E extends { readonly [P in K]: infer T } ? Parsed<T> : undefined;
 
-type Headers = { readonly headers?: Readonly<Record<string, string | readonly string[]>> };
+// What is declared as an array may be given as a readonly one: the server only reads it.
+type ReadonlyDeep<T> = T extends readonly (infer I)[]
+  ? readonly ReadonlyDeep<I>[]
+  : T extends object
+    ? { readonly [K in keyof T]: ReadonlyDeep<T[K]> }
+    : T;
+
+type Headers = { readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> };
 
 type AnswerOf<Status, T> = T extends z.ZodType
-  ? { readonly status: Status; readonly body: z.input<T> } & Headers
+  ? { readonly status: Status; readonly body: ReadonlyDeep<z.input<T>> } & Headers
   : T extends 'stream'
     ? // `undefined` when the handler took over with reply.hijack().
       { readonly status: Status; readonly body: Readable | Buffer | string | undefined } & Headers

@@ -18,13 +18,13 @@ export const keptMs = 24 * 3_600_000;
 type Row = {
   scope: string;
   key: string;
-  endpoint_id: string;
   request_hash: string;
   state: 'running' | 'done';
-  lease_until: Date;
   status: number | null;
   body: string | null;
   created_at: Date;
+  /** While running: the end of the lease. Once done: the end of replaying. */
+  expires_at: Date;
 };
 type Tables = { idempotency_key: Row };
 
@@ -100,7 +100,7 @@ export type Claim<A extends StoredAnswer> = {
   readonly release: () => Promise<void>;
 };
 
-type Request = { readonly scope: string; readonly key: string; readonly endpointId: string; readonly hash: string };
+type Request = { readonly scope: string; readonly key: string; readonly hash: string };
 
 /** Claims the key, or finds the answer to replay. Refuses with 422 (another request) or 409 (a twin is running). */
 export const claimKey = async <A extends StoredAnswer>(
@@ -109,20 +109,19 @@ export const claimKey = async <A extends StoredAnswer>(
   request: Request,
 ): Promise<Claim<A>> => {
   const db = store.read as Kysely<Tables>;
-  const { scope, endpointId, hash } = request;
+  const { scope, hash } = request;
   const key = sha256(request.key);
   const at = now();
   const lease = new Date(at.getTime() + leaseMs);
   const mine = {
     scope,
     key,
-    endpoint_id: endpointId,
     request_hash: hash,
     state: 'running' as const,
-    lease_until: lease,
     status: null,
     body: null,
     created_at: at,
+    expires_at: lease,
   };
   // One statement decides between twins: insert, or take over a claim whose lease has passed (its holder crashed).
   const claimed = await db
@@ -131,9 +130,9 @@ export const claimKey = async <A extends StoredAnswer>(
     .onConflict((conflict) =>
       conflict
         .columns(['scope', 'key'])
-        .doUpdateSet({ lease_until: lease })
+        .doUpdateSet({ expires_at: lease })
         .where('idempotency_key.state', '=', 'running')
-        .where('idempotency_key.lease_until', '<=', at)
+        .where('idempotency_key.expires_at', '<=', at)
         .where('idempotency_key.request_hash', '=', hash),
     )
     .returning('key')
@@ -150,7 +149,7 @@ export const claimKey = async <A extends StoredAnswer>(
       .executeTakeFirst();
     // Gone between the two statements: its run was refused and freed the key a moment ago. The caller may simply retry.
     if (found === undefined) return fail(idempotencyTwinInFlight, { retryAfter: 1 });
-    if (found.request_hash !== hash || found.endpoint_id !== endpointId) return fail(idempotencyKeyReused);
+    if (found.request_hash !== hash) return fail(idempotencyKeyReused);
     if (found.state === 'running') return fail(idempotencyTwinInFlight, { retryAfter: 1 });
     replay = { status: found.status, ...JSON.parse(unseal(secret, found.body ?? '')) } as A;
   }
@@ -163,10 +162,12 @@ export const claimKey = async <A extends StoredAnswer>(
       .where('scope', '=', scope)
       .where('key', '=', key)
       .where('state', '=', 'running')
-      .where('lease_until', '=', lease);
+      .where('expires_at', '=', lease);
   const write = async (executor: Kysely<Tables>, answer: A): Promise<void> => {
     const body = seal(secret, JSON.stringify({ body: answer.body, headers: answer.headers }));
-    const result = await owned(executor).set({ state: 'done', status: answer.status, body }).executeTakeFirst();
+    const result = await owned(executor)
+      .set({ state: 'done', status: answer.status, body, expires_at: new Date(now().getTime() + keptMs) })
+      .executeTakeFirst();
     if (result.numUpdatedRows !== 1n)
       fail(idempotencyTwinInFlight, {
         detail: 'This request took longer than its lease; a retry is running',
@@ -179,7 +180,7 @@ export const claimKey = async <A extends StoredAnswer>(
       .where('scope', '=', scope)
       .where('key', '=', key)
       .where('state', '=', 'running')
-      .where('lease_until', '=', lease)
+      .where('expires_at', '=', lease)
       .execute();
   };
   return {
@@ -204,14 +205,14 @@ export const claimKey = async <A extends StoredAnswer>(
   };
 };
 
-/** Deletes at most `limit` rows older than `keptMs`; answers how many. Call it from a timer; any replica may. */
+/** Deletes at most `limit` rows whose time is over; answers how many. Call it from a timer; any replica may. */
 export const cleanIdempotencyKeys = async (
   store: IdempotencyStore,
   now: () => Date,
   limit = 1_000,
 ): Promise<number> => {
   const result = await sql`delete from idempotency_key where ctid in (
-      select ctid from idempotency_key where created_at < ${new Date(now().getTime() - keptMs)} limit ${limit} for update skip locked)`.execute(
+      select ctid from idempotency_key where expires_at < ${now()} limit ${limit} for update skip locked)`.execute(
     store.read as Kysely<Tables>,
   );
   return Number(result.numAffectedRows ?? 0n);

@@ -92,7 +92,8 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
   const send = (request: FastifyRequest, reply: FastifyReply, answer: AnyAnswer) => {
     const schema = endpoint.answers[answer.status];
     if (schema === undefined) return undeclared(request, `undeclared status ${answer.status}`);
-    for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
+    for (const [name, value] of Object.entries(answer.headers ?? {}))
+      if (value !== undefined) reply.header(name, value);
     if (schema === 'stream') return answer.body === undefined ? reply : reply.code(answer.status).send(answer.body);
     if (schema === null) {
       if (answer.body !== undefined && answer.body !== null)
@@ -117,7 +118,7 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
     if (!endpoint.idempotent || store === undefined) return undefined;
     const key = readKey(request.headers['idempotency-key']);
     const hash = requestHash(endpoint.id, raw.params, raw.query, raw.body);
-    return claimKey<AnyAnswer>(store, options.now, { scope: scopeOf(identity), key, endpointId: endpoint.id, hash });
+    return claimKey<AnyAnswer>(store, options.now, { scope: scopeOf(identity), key, hash });
   };
 
   const run = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {

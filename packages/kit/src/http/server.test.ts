@@ -4,7 +4,7 @@ import { notFound, unavailable } from '@meridian/contracts/common.ts';
 import { endpoint } from '@meridian/contracts/endpoint.ts';
 import { problem } from '@meridian/contracts/problem.ts';
 import { pino } from 'pino';
-import { Registry } from 'prom-client';
+import { Histogram, Registry } from 'prom-client';
 import { z } from 'zod';
 import { fail } from './problems.ts';
 import { route } from './route.ts';
@@ -337,7 +337,13 @@ describe('browsers', () => {
 describe('health', () => {
   test('livez, readyz with named checks, draining; metrics only inside', async () => {
     const registry = new Registry();
-    const inner = createServer({ ...base, listener: 'internal', metrics: { registry } });
+    const httpDuration = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'h',
+      labelNames: ['method', 'route', 'status'],
+      registers: [registry],
+    });
+    const inner = createServer({ ...base, listener: 'internal', metrics: { registry, httpDuration } });
     let well = true;
     inner.addCheck('database', async () => {
       if (!well) throw new Error('no');

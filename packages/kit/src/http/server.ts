@@ -18,7 +18,7 @@ import {
 import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { Histogram, type Registry } from 'prom-client';
+import type { Histogram, Registry } from 'prom-client';
 import { createClientErrorHandler, refusalOf } from './errors.ts';
 import { createHealth, type Health, healthRoutes } from './health.ts';
 import { type PipelineOptions, parseBody, type Route, toFastifyRoute } from './pipeline.ts';
@@ -28,7 +28,7 @@ export type ServerOptions = PipelineOptions & {
   readonly service: ServiceName;
   readonly region: string;
   readonly log: Logger;
-  readonly metrics?: { readonly registry: Registry };
+  readonly metrics?: { readonly registry: Registry; readonly httpDuration?: Histogram<'method' | 'route' | 'status'> };
   /** Addresses or CIDR blocks whose X-Forwarded-For is believed; empty: none. */
   readonly trustedProxies: readonly string[];
   /** Browser origins that may call with credentials; empty: none. */
@@ -104,31 +104,19 @@ const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInst
   }) as unknown as FastifyInstance;
 };
 
-const httpDuration = ({ registry }: { registry: Registry }): Histogram => {
-  const name = 'http_request_duration_seconds';
-  const found = registry.getSingleMetric(name);
-  if (found instanceof Histogram) return found;
-  return new Histogram({
-    name,
-    help: 'By endpoint and status',
-    labelNames: ['endpoint', 'status'],
-    buckets: [0.002, 0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
-    registers: [registry],
-  });
-};
-
 const addHooks = (app: FastifyInstance, options: ServerOptions, render: ProblemRenderer): void => {
-  const duration = options.metrics && httpDuration(options.metrics);
   app.decorateRequest('identity', null);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (request.raw.url !== undefined && request.raw.url.length > maxUrlLength) fail(uriTooLong);
   });
   app.addHook('onResponse', async (request, reply) => {
-    const endpoint = (request.routeOptions.config as { endpoint?: EndpointDefinition }).endpoint?.id ?? 'none';
-    duration?.observe({ endpoint, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
-    // By endpoint, never by URL: addresses and queries may hold codes and ids.
-    request.log.debug({ endpoint, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
+    const { endpoint } = request.routeOptions.config as { endpoint?: EndpointDefinition };
+    const status = reply.statusCode;
+    // By template, never by URL: addresses and queries may hold codes and ids.
+    const labels = { method: endpoint?.method ?? 'none', route: endpoint?.path ?? 'none', status: String(status) };
+    options.metrics?.httpDuration?.observe(labels, reply.elapsedTime / 1_000);
+    request.log.debug({ endpoint: endpoint?.id, status, ms: Math.round(reply.elapsedTime) }, 'request');
   });
   app.setErrorHandler((error, request, reply) => {
     const { definition, members } = refusalOf(error);
