@@ -61,6 +61,18 @@ export const raiseTries = async (
   return row && { codeHash: row.code_hash, identifierHash: row.identifier_hash };
 };
 
+/** Whether the code was issued for this purpose to one of the identifiers, whatever became of it. */
+export const codeBelongsTo = async (
+  db: Kysely<IdentitySchema>,
+  codeId: string,
+  purpose: CodePurpose,
+  identifierHashes: readonly string[],
+): Promise<boolean> => {
+  if (identifierHashes.length === 0) return false;
+  const query = db.selectFrom('code').select('id').where('id', '=', codeId).where('purpose', '=', purpose);
+  return (await query.where('identifier_hash', 'in', identifierHashes).executeTakeFirst()) !== undefined;
+};
+
 /** Uses the code up; false when another request did, or it was replaced or expired meanwhile. */
 export const consumeCode = async (tx: Transaction, codeId: string, purpose: CodePurpose, now: Date): Promise<boolean> => {
   const result = await usable(tx, codeId, purpose, now).set({ consumed_at: now }).executeTakeFirst();
