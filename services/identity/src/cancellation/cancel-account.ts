@@ -8,8 +8,8 @@ import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { endSessionsOf } from '../sessions/session.store.ts';
-import { fenceDeadlineMs, participants } from './cancellation.ts';
 import { insertCancellation, markFenced } from './cancellation.store.ts';
+import { fenceDeadlineMs, participants } from './cancellation.ts';
 import { drawReceiptToken, hashReceiptToken, sealAccount } from './receipt.ts';
 
 type Deps = Pick<IdentityDeps, 'region' | 'now' | 'publish' | 'vault'>;
@@ -23,16 +23,30 @@ export type CancelAccount = {
 };
 
 export type CancelledAccount =
-  | { readonly outcome: 'code_used' | 'already_closing' }
+  | { readonly outcome: 'code_used' }
+  | { readonly outcome: 'already_closing' }
   | { readonly outcome: 'closing'; readonly sagaId: string; readonly receiptToken: string };
 
-const sealReason = async (tx: Tx<IdentitySchema>, { vault }: Deps, sagaId: string, { accountId, reason }: CancelAccount) => {
+const sealReason = async (
+  tx: Tx<IdentitySchema>,
+  { vault }: Deps,
+  sagaId: string,
+  { accountId, reason }: CancelAccount,
+) => {
   if (reason === undefined) return null;
-  const row = await tx.selectFrom('account_key').select('wrapped').where('account_id', '=', accountId).executeTakeFirstOrThrow();
+  const row = await tx
+    .selectFrom('account_key')
+    .select('wrapped')
+    .where('account_id', '=', accountId)
+    .executeTakeFirstOrThrow();
   return vault.seal(vault.unwrap(accountId, row.wrapped), sagaId, reason);
 };
 
-export const cancelAccount = async (tx: Tx<IdentitySchema>, deps: Deps, command: CancelAccount): Promise<CancelledAccount> => {
+export const cancelAccount = async (
+  tx: Tx<IdentitySchema>,
+  deps: Deps,
+  command: CancelAccount,
+): Promise<CancelledAccount> => {
   const { accountId, sessionId, codeId, network } = command;
   const now = deps.now();
   // Waits for sign-ins and refreshes under way; whatever comes after them reads `closing`.

@@ -9,7 +9,10 @@ import { hashReceiptToken, openAccount } from './receipt.ts';
 export type CancellationStatus = z.output<typeof cancellationStatus>;
 
 /** The saga that the token is the receipt of; undefined when it is of none. */
-export const readCancellation = async (db: Kysely<IdentitySchema>, receiptToken: string): Promise<CancellationStatus | undefined> => {
+export const readCancellation = async (
+  db: Kysely<IdentitySchema>,
+  receiptToken: string,
+): Promise<CancellationStatus | undefined> => {
   const saga = await findByReceipt(db, hashReceiptToken(receiptToken));
   if (saga === undefined) return undefined;
   const steps = await stepsOf(db, saga.saga_id);
@@ -20,6 +23,11 @@ export const readCancellation = async (db: Kysely<IdentitySchema>, receiptToken:
     requestedAt: saga.requested_at.toISOString(),
     cancelledAt: saga.cancelled_at?.toISOString() ?? null,
     erasedAt: saga.erased_at?.toISOString() ?? null,
-    steps: steps.map(({ service, fencedAt, erased, retained }) => ({ service, fenced: fencedAt !== null, erased, retained: [...retained] })),
+    steps: steps.map(({ service, fencedAt, erased, retained }) => ({
+      service,
+      fenced: fencedAt !== null,
+      erased,
+      retained: [...retained],
+    })),
   };
 };

@@ -34,7 +34,12 @@ export const insertCancellation = async (
       requested_at: saga.requestedAt,
     })
     .execute();
-  const steps = saga.participants.map((service) => ({ saga_id: saga.sagaId, service, attempts: 1, next_attempt_at: saga.sweepAt }));
+  const steps = saga.participants.map((service) => ({
+    saga_id: saga.sagaId,
+    service,
+    attempts: 1,
+    next_attempt_at: saga.sweepAt,
+  }));
   await tx.insertInto('cancellation_step').values(steps).execute();
 };
 
@@ -83,7 +88,11 @@ export const markErased = async (
 };
 
 export const setCancelled = async (tx: Transaction, sagaId: string, now: Date): Promise<void> => {
-  await tx.updateTable('cancellation').set({ status: 'cancelled', cancelled_at: now }).where('saga_id', '=', sagaId).execute();
+  await tx
+    .updateTable('cancellation')
+    .set({ status: 'cancelled', cancelled_at: now })
+    .where('saga_id', '=', sagaId)
+    .execute();
 };
 
 /** What is left of the saga is its receipt, under a pseudonym. */
@@ -123,14 +132,26 @@ export const claimDueFences = async (tx: Transaction, now: Date): Promise<DueFen
 
 /** After a start nothing waits for its back-off. */
 export const makeFencesDue = async (db: Kysely<IdentitySchema>, now: Date): Promise<void> => {
-  await db.updateTable('cancellation_step').set({ next_attempt_at: now }).where('fenced_at', 'is', null).where('next_attempt_at', '>', now).execute();
+  await db
+    .updateTable('cancellation_step')
+    .set({ next_attempt_at: now })
+    .where('fenced_at', 'is', null)
+    .where('next_attempt_at', '>', now)
+    .execute();
 };
 
-export const openSagas = async (db: Kysely<IdentitySchema>, now: Date, overdueMs: number): Promise<{ open: number; overdue: number }> => {
+export const openSagas = async (
+  db: Kysely<IdentitySchema>,
+  now: Date,
+  overdueMs: number,
+): Promise<{ open: number; overdue: number }> => {
   const before = new Date(now.getTime() - overdueMs);
   const row = await db
     .selectFrom('cancellation')
-    .select((e) => [e.fn.countAll<bigint>().as('open'), sql<bigint>`count(*) filter (where requested_at < ${before})`.as('overdue')])
+    .select((e) => [
+      e.fn.countAll<bigint>().as('open'),
+      sql<bigint>`count(*) filter (where requested_at < ${before})`.as('overdue'),
+    ])
     .where('status', '<>', 'erased')
     .executeTakeFirstOrThrow();
   return { open: Number(row.open), overdue: Number(row.overdue) };

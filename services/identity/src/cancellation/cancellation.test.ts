@@ -1,5 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { allFenced, consequencesOf, fenceBackOffMs, othersErased, type Standing, type Step, versionOf } from './cancellation.ts';
+import {
+  allFenced,
+  consequencesOf,
+  fenceBackOffMs,
+  othersErased,
+  type Standing,
+  type Step,
+  versionOf,
+} from './cancellation.ts';
 
 const nothing: Standing = { balance: { available: '0', held: '0', currency: 'CNY' }, activeKeys: 0, openCase: false };
 const step = (service: Step['service'], change: Partial<Step> = {}): Step => ({

@@ -13,7 +13,8 @@ export const overdueMs = 24 * 3_600_000;
 
 const schedule = [1_000, 5_000, 30_000, 120_000, 600_000] as const;
 /** Wait before the next attempt, given how many there were. */
-export const fenceBackOffMs = (attempts: number): number => schedule[Math.min(Math.max(attempts, 1), schedule.length) - 1] ?? 600_000;
+export const fenceBackOffMs = (attempts: number): number =>
+  schedule[Math.min(Math.max(attempts, 1), schedule.length) - 1] ?? 600_000;
 
 export type Standing = {
   readonly balance: { readonly available: string; readonly held: string; readonly currency: string };
@@ -33,8 +34,13 @@ export const consequencesOf = ({ balance, activeKeys, openCase }: Standing): Con
         },
       ]
     : []),
-  ...(openCase ? [{ code: 'open_case_ends', text: 'An open moderation case is closed without a decision on an appeal.' }] : []),
-  { code: 'data_is_erased', text: 'Platform data is erased for good; only what the law demands is kept, and the receipt names it.' },
+  ...(openCase
+    ? [{ code: 'open_case_ends', text: 'An open moderation case is closed without a decision on an appeal.' }]
+    : []),
+  {
+    code: 'data_is_erased',
+    text: 'Platform data is erased for good; only what the law demands is kept, and the receipt names it.',
+  },
 ];
 
 /** Changes whenever anything that would be lost changes: consent to less is no consent to more. */
@@ -52,7 +58,8 @@ export type Step = {
   readonly retained: readonly RetainedClass[];
 };
 
-export const allFenced = (steps: readonly Step[]): boolean => steps.length > 0 && steps.every((step) => step.fencedAt !== null);
+export const allFenced = (steps: readonly Step[]): boolean =>
+  steps.length > 0 && steps.every((step) => step.fencedAt !== null);
 /** Identity erases itself last. */
 export const othersErased = (steps: readonly Step[]): boolean =>
   steps.length > 0 && steps.every((step) => step.service === 'identity' || step.erasedAt !== null);

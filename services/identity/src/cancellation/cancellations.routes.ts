@@ -33,7 +33,10 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, cancellationPreview, async ({ auth }) => {
     const standing = await standingOf(auth.accountId);
-    return { status: 200, body: { ...standing, consequences: consequencesOf(standing), consequencesVersion: versionOf(standing) } };
+    return {
+      status: 200,
+      body: { ...standing, consequences: consequencesOf(standing), consequencesVersion: versionOf(standing) },
+    };
   });
 
   route(publicServer, cancelAccount, async ({ auth, body, ip }) => {
@@ -42,8 +45,16 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
     const network = networkOf(ip);
     const identifierHashes = await blindIndexesOf(db.read, accountId);
     if (!(await codeBelongsTo(db.read, body.codeId, 'reauthenticate', identifierHashes)))
-      return fail(reauthenticationRequired, { detail: 'Ask for a code with purpose "reauthenticate" for a contact of this account' });
-    await checkCode(deps, { codeId: body.codeId, purpose: 'reauthenticate', identifierHashes, code: body.code, network });
+      return fail(reauthenticationRequired, {
+        detail: 'Ask for a code with purpose "reauthenticate" for a contact of this account',
+      });
+    await checkCode(deps, {
+      codeId: body.codeId,
+      purpose: 'reauthenticate',
+      identifierHashes,
+      code: body.code,
+      network,
+    });
     // Before the code is used up, so that the person can look again and come back with the same code.
     if (versionOf(await standingOf(accountId)) !== body.consequencesVersion)
       return fail(consequencesNotAccepted, { detail: 'What would be lost has changed; show the preview again' });
@@ -51,10 +62,14 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
     const cancelled = await db.transaction((tx) =>
       cancel(tx, deps, { ...auth, codeId: body.codeId, reason: body.reason, network }),
     );
-    if (cancelled.outcome === 'code_used') return fail(codeInvalid, { detail: 'This code was just used; ask for a new one' });
+    if (cancelled.outcome === 'code_used')
+      return fail(codeInvalid, { detail: 'This code was just used; ask for a new one' });
     if (cancelled.outcome === 'already_closing') return fail(accountCancelled);
     const { sagaId, receiptToken } = cancelled;
-    await driveFences(deps, participants.filter((service) => service !== 'identity').map((service) => ({ sagaId, accountId, service })));
+    await driveFences(
+      deps,
+      participants.filter((service) => service !== 'identity').map((service) => ({ sagaId, accountId, service })),
+    );
     const cancellation = await readCancellation(db.read, receiptToken);
     if (cancellation === undefined) throw new Error('a cancellation that was just committed is gone');
     return { status: cancellation.status === 'cancelling' ? 202 : 200, body: { cancellation, receiptToken } };

@@ -1,8 +1,8 @@
 // Asks for fences, outside any transaction, and records each acknowledgement. Called by the request and by the sweeper.
 import { errorCode } from '@meridian/kit/error-code.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { fenceDeadlineMs } from './cancellation.ts';
 import { claimDueFences, type DueFence } from './cancellation.store.ts';
+import { fenceDeadlineMs } from './cancellation.ts';
 import { askForFence } from './participants.ts';
 import { recordFence } from './record-fence.ts';
 
@@ -14,7 +14,10 @@ const driveOne = async (deps: Deps, { sagaId, accountId, service }: DueFence): P
     await deps.db.transaction((tx) => recordFence(tx, deps, { sagaId, service }));
   } catch (error) {
     // The step stays due: the sweeper asks again until it is acknowledged.
-    deps.log.warn({ sagaId, participant: service, reason: errorCode(error) ?? 'unexpected', err: error }, 'a fence was not acknowledged');
+    deps.log.warn(
+      { sagaId, participant: service, reason: errorCode(error) ?? 'unexpected', err: error },
+      'a fence was not acknowledged',
+    );
   }
 };
 

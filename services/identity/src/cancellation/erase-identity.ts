@@ -9,7 +9,8 @@ import { countSecurityLogOf, keptUntil } from '../security-log/security-log.stor
 
 export type Erasure = { readonly erased: Record<string, number>; readonly retained: RetainedClass[] };
 
-const count = async (query: { executeTakeFirst: () => Promise<{ numDeletedRows: bigint }> }) => Number((await query.executeTakeFirst()).numDeletedRows);
+const count = async (query: { executeTakeFirst: () => Promise<{ numDeletedRows: bigint }> }) =>
+  Number((await query.executeTakeFirst()).numDeletedRows);
 
 export const eraseIdentity = async (
   tx: Tx<IdentitySchema>,

@@ -31,12 +31,20 @@ const standingMs = 3_000;
 
 /** What the account would lose, asked of those who know. Fails when one of them cannot be reached: nobody may consent to a guess. */
 export const askForStanding = async ({ call, addresses }: Deps, accountId: string): Promise<Standing> => {
-  const options = (service: OtherParticipant) => ({ baseUrl: addresses[service], params: { accountId }, timeoutMs: standingMs });
+  const options = (service: OtherParticipant) => ({
+    baseUrl: addresses[service],
+    params: { accountId },
+    timeoutMs: standingMs,
+  });
   const [billing, keys, moderation] = await Promise.all([
     call(getBillingStanding, options('billing')),
     call(getKeyStanding, options('key-issuance')),
     call(getModerationStanding, options('moderation')),
   ]);
   const { available, held, currency } = billing.body;
-  return { balance: { available, held, currency }, activeKeys: keys.body.activeKeys, openCase: moderation.body.openCase };
+  return {
+    balance: { available, held, currency },
+    activeKeys: keys.body.activeKeys,
+    openCase: moderation.body.openCase,
+  };
 };

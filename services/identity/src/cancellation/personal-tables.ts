@@ -1,6 +1,6 @@
 // Every table that can hold something of an account, and what erasing the account means for it.
 // A test compares this list with the database: a new table with an account column must be entered here.
-import { sql, type Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
 
 export type PersonalTable = {
@@ -20,11 +20,21 @@ export const personalTables: readonly PersonalTable[] = [
   { table: 'session', column: 'account_id', fate: 'erased' },
   { table: 'cancellation', column: 'account_id', fate: 'erased' },
   { table: 'account_fence', column: 'account_id', fate: 'erased' },
-  { table: 'security_log', column: 'account_id', fate: 'kept', why: 'legal period of the profile, named in the receipt' },
+  {
+    table: 'security_log',
+    column: 'account_id',
+    fate: 'kept',
+    why: 'legal period of the profile, named in the receipt',
+  },
   { table: 'account_tombstone', column: 'account_id', fate: 'kept', why: 'stops late events; id and counts only' },
   { table: 'account_sequence', column: 'account_id', fate: 'kept', why: 'numbers of events must never be used twice' },
   { table: 'inbox_sequence', column: 'account_id', fate: 'kept', why: 'detects repeated and missing events' },
-  { table: 'parked_event', column: 'account_id', fate: 'kept', why: 'waits for an operator; events hold no personal data' },
+  {
+    table: 'parked_event',
+    column: 'account_id',
+    fate: 'kept',
+    why: 'waits for an operator; events hold no personal data',
+  },
   { table: 'outbox', column: 'account_id', fate: 'kept', why: 'on its way to the bus; deleted there within seconds' },
 ];
 

@@ -9,5 +9,7 @@ export const hashReceiptToken = digest;
 const keyOf = (token: string) => deriveKey(token, 'receipt');
 
 /** The account id for the holder of the token alone: the receipt itself stands under a random pseudonym. */
-export const sealAccount = (token: string, sagaId: string, accountId: string): Buffer => seal(keyOf(token), sagaId, accountId);
-export const openAccount = (token: string, sagaId: string, sealed: Buffer): string => open(keyOf(token), sagaId, sealed).toString('utf8');
+export const sealAccount = (token: string, sagaId: string, accountId: string): Buffer =>
+  seal(keyOf(token), sagaId, accountId);
+export const openAccount = (token: string, sagaId: string, sealed: Buffer): string =>
+  open(keyOf(token), sagaId, sealed).toString('utf8');

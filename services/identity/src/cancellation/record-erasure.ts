@@ -5,8 +5,8 @@ import { writeTombstone } from '@meridian/kit/account/tombstone.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { othersErased, type Participant } from './cancellation.ts';
 import { lockSaga, markErased, setErased, stepsOf } from './cancellation.store.ts';
+import { othersErased, type Participant } from './cancellation.ts';
 import { eraseIdentity } from './erase-identity.ts';
 
 export type ServiceErased = {
@@ -27,7 +27,8 @@ export const recordErasure = async (
   const now = deps.now();
   const saga = await lockSaga(tx, sagaId);
   if (saga?.status !== 'cancelled' || saga.accountId !== accountId) {
-    if (saga?.status !== 'erased') deps.log.warn({ sagaId, participant: service }, 'an erasure was reported that nobody had asked for');
+    if (saga?.status !== 'erased')
+      deps.log.warn({ sagaId, participant: service }, 'an erasure was reported that nobody had asked for');
     return;
   }
   await markErased(tx, sagaId, { service, erased, retained, now });

@@ -5,8 +5,8 @@ import { setStatus } from '../account/account.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import { allFenced, type Participant } from './cancellation.ts';
 import { lockSaga, markFenced, setCancelled, stepsOf } from './cancellation.store.ts';
+import { allFenced, type Participant } from './cancellation.ts';
 
 /** Idempotent. */
 export const recordFence = async (

@@ -21,6 +21,8 @@ export const acceptIdentifier = (registration: Profile['registration'], given: I
   const number = parsePhoneNumberFromString(given.value);
   const mobile = number?.isValid() === true && number.getType() === 'MOBILE';
   if (!mobile || number.country !== registration.phoneCountry || number.number !== given.value)
-    return fail(identifierNotAccepted, { detail: `Only mobile numbers of ${registration.phoneCountry} are accepted, in E.164 form` });
+    return fail(identifierNotAccepted, {
+      detail: `Only mobile numbers of ${registration.phoneCountry} are accepted, in E.164 form`,
+    });
   return { kind: 'phone', value: number.number, method: 'phone_code' };
 };

@@ -6,13 +6,17 @@ import type { Now } from '@meridian/kit/ids.ts';
 import { sameText } from '../crypto/mac.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
+import { raiseTries } from './code.store.ts';
 import type { CodePurpose } from './code.ts';
 import type { CodeSecrets } from './code-secrets.ts';
-import { raiseTries } from './code.store.ts';
 import { refund, reserve } from './limit.store.ts';
 import { failureRule } from './send-code.ts';
 
-export type CheckCodeDeps = { readonly db: Database<IdentitySchema>; readonly now: Now; readonly codeSecrets: CodeSecrets };
+export type CheckCodeDeps = {
+  readonly db: Database<IdentitySchema>;
+  readonly now: Now;
+  readonly codeSecrets: CodeSecrets;
+};
 
 /**
  * Returns when `code` is right for one of the identifiers; the caller still has to consume it in the transaction of its effect.
@@ -32,7 +36,10 @@ export const checkCode = async (
     return { raised, rule, retryAfter: await reserve(tx, [rule], now) };
   });
   if (tried?.retryAfter !== undefined)
-    return fail(codeLimitReached, { retryAfter: tried.retryAfter, detail: 'Too many wrong tries; wait, then ask for a new code' });
+    return fail(codeLimitReached, {
+      retryAfter: tried.retryAfter,
+      detail: 'Too many wrong tries; wait, then ask for a new code',
+    });
   const right = sameText(tried?.raised.codeHash ?? '', deps.codeSecrets.codeHash(codeId, code));
   if (tried !== undefined && right) return refund(deps.db.read, tried.rule, now);
   await deps.db.transaction((tx) => appendSecurityLog(tx, { at: now, kind: 'code_wrong', network }));

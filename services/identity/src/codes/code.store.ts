@@ -49,7 +49,12 @@ const usable = (tx: Transaction, codeId: string, purpose: CodePurpose, now: Date
 /** Counts one try of a usable code in the statement that finds it, so concurrent tries never share one. */
 export const raiseTries = async (
   tx: Transaction,
-  { codeId, purpose, identifierHashes, now }: { codeId: string; purpose: CodePurpose; identifierHashes: readonly string[]; now: Date },
+  {
+    codeId,
+    purpose,
+    identifierHashes,
+    now,
+  }: { codeId: string; purpose: CodePurpose; identifierHashes: readonly string[]; now: Date },
 ): Promise<Raised> => {
   if (identifierHashes.length === 0) return undefined;
   const row = await usable(tx, codeId, purpose, now)
@@ -74,7 +79,12 @@ export const codeBelongsTo = async (
 };
 
 /** Uses the code up; false when another request did, or it was replaced or expired meanwhile. */
-export const consumeCode = async (tx: Transaction, codeId: string, purpose: CodePurpose, now: Date): Promise<boolean> => {
+export const consumeCode = async (
+  tx: Transaction,
+  codeId: string,
+  purpose: CodePurpose,
+  now: Date,
+): Promise<boolean> => {
   const result = await usable(tx, codeId, purpose, now).set({ consumed_at: now }).executeTakeFirst();
   return result.numUpdatedRows === 1n;
 };
@@ -87,6 +97,9 @@ export const deleteCodesOf = async (tx: Transaction, identifierHashes: readonly 
 
 /** Deletes codes that have been of no use for an hour. */
 export const deleteOldCodes = async (db: Kysely<IdentitySchema>, now: Date): Promise<bigint> => {
-  const result = await db.deleteFrom('code').where('expires_at', '<', new Date(now.getTime() - 3_600_000)).executeTakeFirst();
+  const result = await db
+    .deleteFrom('code')
+    .where('expires_at', '<', new Date(now.getTime() - 3_600_000))
+    .executeTakeFirst();
   return result.numDeletedRows;
 };

@@ -1,6 +1,7 @@
 // One-time codes: their life and limits.
-import type { z } from 'zod';
+
 import type { sendCode } from '@meridian/contracts/identity.ts';
+import type { z } from 'zod';
 
 export type CodePurpose = z.infer<typeof sendCode.body>['purpose'];
 

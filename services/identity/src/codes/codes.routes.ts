@@ -13,11 +13,19 @@ export const codeRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, sendCode, async ({ body, ip }) => {
     const identifier = acceptIdentifier(region.profile.registration, body.identifier);
-    const sent = await db.transaction((tx) => send(tx, sendDeps, { identifier, purpose: body.purpose, network: networkOf(ip) }));
+    const sent = await db.transaction((tx) =>
+      send(tx, sendDeps, { identifier, purpose: body.purpose, network: networkOf(ip) }),
+    );
     if (sent.outcome === 'limited')
-      return fail(codeLimitReached, { retryAfter: sent.retryAfter, detail: `Wait ${sent.retryAfter} seconds before asking again` });
+      return fail(codeLimitReached, {
+        retryAfter: sent.retryAfter,
+        detail: `Wait ${sent.retryAfter} seconds before asking again`,
+      });
     const { codeId, expiresAt, resendAfter, message } = sent;
     if (message !== undefined) delivery.hand(identifier.method, { ...message, codeId });
-    return { status: 202, body: { codeId, expiresAt: expiresAt.toISOString(), resendAfter: resendAfter.toISOString() } };
+    return {
+      status: 202,
+      body: { codeId, expiresAt: expiresAt.toISOString(), resendAfter: resendAfter.toISOString() },
+    };
   });
 };

@@ -30,7 +30,9 @@ const book = (tx: Transaction, rule: Rule, now: Date) =>
   tx
     .insertInto('limit_count')
     .values({ scope: rule.scope, slot: slotOf(now, rule.slotSeconds), count: 1 })
-    .onConflict((conflict) => conflict.columns(['scope', 'slot']).doUpdateSet((e) => ({ count: e('limit_count.count', '+', 1) })))
+    .onConflict((conflict) =>
+      conflict.columns(['scope', 'slot']).doUpdateSet((e) => ({ count: e('limit_count.count', '+', 1) })),
+    )
     .execute();
 
 /** Takes back one hit booked at `bookedAt`. */

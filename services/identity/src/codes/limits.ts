@@ -12,7 +12,12 @@ export type Rule = {
   readonly peek?: true;
 };
 
-export type Used = { readonly scope: string; readonly seconds: number; readonly used: number; readonly oldest: Date | null };
+export type Used = {
+  readonly scope: string;
+  readonly seconds: number;
+  readonly used: number;
+  readonly oldest: Date | null;
+};
 
 /** Per number Aliyun itself allows 1 a minute, 5 an hour, 10 a day: https://help.aliyun.com/document_detail/2881383.html */
 export const identifierWindows: readonly Window[] = [

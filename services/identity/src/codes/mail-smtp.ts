@@ -42,9 +42,16 @@ export const createMailSender = (options: MailOptions): CodeSender => {
     send: async ({ to, code }) => {
       await transport
         // RFC 3834: no auto-responder shall answer a code.
-        .sendMail({ from: options.from, to: { name: '', address: to }, subject, text: text(code), headers: { 'Auto-Submitted': 'auto-generated' } })
+        .sendMail({
+          from: options.from,
+          to: { name: '', address: to },
+          subject,
+          text: text(code),
+          headers: { 'Auto-Submitted': 'auto-generated' },
+        })
         .catch((cause: unknown) => {
-          const reason = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown';
+          const reason =
+            typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown';
           // Not as `cause`: an SMTP error quotes the recipient.
           throw new SendError(reason);
         });

@@ -1,17 +1,22 @@
 // Use case: issue a one-time code. Counts before anything is sent; what is sent leaves after the commit.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Now, newId } from '@meridian/kit/ids.ts';
-import type { IdentitySchema } from '../db/schema.ts';
 import { indexIsTaken } from '../contacts/contact.store.ts';
+import type { IdentitySchema } from '../db/schema.ts';
 import type { Accepted } from './accept-identifier.ts';
-import { codeLifeMs, type CodePurpose } from './code.ts';
-import { type CodeSecrets, drawCode } from './code-secrets.ts';
 import { replaceCode } from './code.store.ts';
+import { type CodePurpose, codeLifeMs } from './code.ts';
+import { type CodeSecrets, drawCode } from './code-secrets.ts';
 import { reserve } from './limit.store.ts';
 import { failureWindows, identifierWindows, type Rule, slotOf, type Window } from './limits.ts';
 
 export type SendLimits = { readonly network: readonly Window[]; readonly total: readonly Window[] };
-export type SendCodeDeps = { readonly region: string; readonly now: Now; readonly codeSecrets: CodeSecrets; readonly sendLimits: SendLimits };
+export type SendCodeDeps = {
+  readonly region: string;
+  readonly now: Now;
+  readonly codeSecrets: CodeSecrets;
+  readonly sendLimits: SendLimits;
+};
 
 export type SentCode =
   | { readonly outcome: 'limited'; readonly retryAfter: number }
@@ -61,9 +66,22 @@ export const sendCode = async (
   const codeId = newId('cod', deps.region, now);
   const code = drawCode();
   const expiresAt = new Date(now.getTime() + codeLifeMs);
-  await replaceCode(tx, { id: codeId, purpose, identifierHash, codeHash: deps.codeSecrets.codeHash(codeId, code), createdAt: now, expiresAt });
+  await replaceCode(tx, {
+    id: codeId,
+    purpose,
+    identifierHash,
+    codeHash: deps.codeSecrets.codeHash(codeId, code),
+    createdAt: now,
+    expiresAt,
+  });
   const known = await indexIsTaken(tx, identifierHash);
   const resendAfter = new Date(slotOf(now, own.slotSeconds).getTime() + (identifierWindows[0]?.seconds ?? 0) * 1_000);
   const send = purpose === 'login' || known;
-  return { outcome: 'issued', codeId, expiresAt, resendAfter, ...(send && { message: { to: identifier.value, code } }) };
+  return {
+    outcome: 'issued',
+    codeId,
+    expiresAt,
+    resendAfter,
+    ...(send && { message: { to: identifier.value, code } }),
+  };
 };

@@ -8,7 +8,11 @@ import type { CodeSender } from './code-sender.ts';
 import { createMailSender } from './mail-smtp.ts';
 import { createSmsSender } from './sms-aliyun.ts';
 
-export type SenderDeps = { readonly now: Now; readonly language: Profile['languages'][number]; readonly embedded: boolean };
+export type SenderDeps = {
+  readonly now: Now;
+  readonly language: Profile['languages'][number];
+  readonly embedded: boolean;
+};
 /** Configured, not yet created: reading the environment comes first, connections later. */
 export type MakeSender = (deps: SenderDeps) => CodeSender;
 
@@ -52,5 +56,7 @@ const senders: Record<LoginMethod, (env: Record<string, string | undefined>) => 
 export type MakeSenders = Partial<Record<LoginMethod, MakeSender>>;
 
 /** Reads what the methods need from the environment. Throws ConfigError naming what a method of the profile lacks. */
-export const configureSenders = (methods: readonly LoginMethod[], env: Record<string, string | undefined>): MakeSenders =>
-  Object.fromEntries(methods.map((method) => [method, senders[method](env)]));
+export const configureSenders = (
+  methods: readonly LoginMethod[],
+  env: Record<string, string | undefined>,
+): MakeSenders => Object.fromEntries(methods.map((method) => [method, senders[method](env)]));

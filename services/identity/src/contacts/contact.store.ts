@@ -25,7 +25,14 @@ export const lockOwner = async (
 /** False when another account has the identifier: the unique index decides between two registrations. */
 export const insertContactIfFree = async (
   tx: Transaction,
-  contact: { id: string; accountId: string; kind: 'phone' | 'email'; sealed: Buffer; blindIndex: string; verifiedAt: Date },
+  contact: {
+    id: string;
+    accountId: string;
+    kind: 'phone' | 'email';
+    sealed: Buffer;
+    blindIndex: string;
+    verifiedAt: Date;
+  },
 ): Promise<boolean> => {
   const row = await tx
     .insertInto('contact')
@@ -44,12 +51,18 @@ export const insertContactIfFree = async (
 };
 
 export const blindIndexesOf = async (db: Kysely<IdentitySchema> | Transaction, accountId: string): Promise<string[]> =>
-  (await db.selectFrom('contact').select('blind_index').where('account_id', '=', accountId).execute()).map((c) => c.blind_index);
+  (await db.selectFrom('contact').select('blind_index').where('account_id', '=', accountId).execute()).map(
+    (c) => c.blind_index,
+  );
 
 export type OpenContact = { readonly kind: 'phone' | 'email'; readonly value: string; readonly verifiedAt: Date };
 
 /** The contacts of an account in clear, oldest first. */
-export const openContacts = async (db: Kysely<IdentitySchema>, vault: ContactVault, accountId: string): Promise<OpenContact[]> => {
+export const openContacts = async (
+  db: Kysely<IdentitySchema>,
+  vault: ContactVault,
+  accountId: string,
+): Promise<OpenContact[]> => {
   const rows = await db
     .selectFrom('contact')
     .innerJoin('account_key', 'account_key.account_id', 'contact.account_id')

@@ -1,8 +1,8 @@
 // The tables of identity as kysely types.
 import type { RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
 import type { KitSchema } from '@meridian/kit/db/schema.ts';
-import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { JWK } from 'jose';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
 type Json<T> = ColumnType<T, string, string>;
 

@@ -16,8 +16,19 @@ export type AccessTokens = {
   readonly forStaff: (staff: { staffId: string; roles: readonly StaffRole[] }) => Promise<string>;
 };
 
-export const createAccessTokens = (deps: { keyRing: KeyRing; issuer: string; region: string; now: Now }): AccessTokens => {
-  const sign = async (typ: string, audience: string, subject: string, life: number, claims: Record<string, unknown>) => {
+export const createAccessTokens = (deps: {
+  keyRing: KeyRing;
+  issuer: string;
+  region: string;
+  now: Now;
+}): AccessTokens => {
+  const sign = async (
+    typ: string,
+    audience: string,
+    subject: string,
+    life: number,
+    claims: Record<string, unknown>,
+  ) => {
     const { kid, privateKey } = await deps.keyRing.signingKey();
     const issuedAt = Math.floor(deps.now().getTime() / 1_000);
     return new SignJWT({ client_id: clientId, region: deps.region, ...claims })

@@ -22,7 +22,15 @@ export type KeyRing = {
 
 type Held = { readonly readAt: number; readonly signing: SigningKey; readonly byKid: ReadonlyMap<string, JWK> };
 
-export const createKeyRing = ({ db, now, signingKeySeal }: { db: Database<IdentitySchema>; now: Now; signingKeySeal: Buffer }): KeyRing => {
+export const createKeyRing = ({
+  db,
+  now,
+  signingKeySeal,
+}: {
+  db: Database<IdentitySchema>;
+  now: Now;
+  signingKeySeal: Buffer;
+}): KeyRing => {
   let held: Promise<Held> | undefined;
 
   const read = async (): Promise<Held> => {

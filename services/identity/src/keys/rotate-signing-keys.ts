@@ -2,8 +2,8 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { Now } from '@meridian/kit/ids.ts';
 import type { IdentitySchema } from '../db/schema.ts';
-import { decideRotation } from './signing-key.ts';
 import { deleteKeys, insertKey, keyAges, lockKeys, moveKeysOn } from './signing-key.store.ts';
+import { decideRotation } from './signing-key.ts';
 
 /** Any replica may call it at any time; answers whether another key signs now. */
 export const rotateSigningKeys = async (

@@ -16,10 +16,18 @@ export const lockKeys = async (tx: Transaction): Promise<void> => {
 };
 
 export const keyAges = (tx: Transaction): Promise<KeyAge[]> =>
-  tx.selectFrom('signing_key').select(['kid', 'state', 'activated_at as activatedAt', 'retired_at as retiredAt']).execute();
+  tx
+    .selectFrom('signing_key')
+    .select(['kid', 'state', 'activated_at as activatedAt', 'retired_at as retiredAt'])
+    .execute();
 
 /** Draws an ES256 key whose `kid` is its RFC 7638 thumbprint. */
-export const insertKey = async (tx: Transaction, sealingKey: Buffer, state: 'next' | 'current', now: Date): Promise<void> => {
+export const insertKey = async (
+  tx: Transaction,
+  sealingKey: Buffer,
+  state: 'next' | 'current',
+  now: Date,
+): Promise<void> => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(jwk);
@@ -39,18 +47,37 @@ export const insertKey = async (tx: Transaction, sealingKey: Buffer, state: 'nex
 
 /** Moves every key one state on; the caller holds the lock and draws the new next. */
 export const moveKeysOn = async (tx: Transaction, now: Date): Promise<void> => {
-  await tx.updateTable('signing_key').set({ state: 'previous', retired_at: now }).where('state', '=', 'current').execute();
-  await tx.updateTable('signing_key').set({ state: 'current', activated_at: now }).where('state', '=', 'next').execute();
+  await tx
+    .updateTable('signing_key')
+    .set({ state: 'previous', retired_at: now })
+    .where('state', '=', 'current')
+    .execute();
+  await tx
+    .updateTable('signing_key')
+    .set({ state: 'current', activated_at: now })
+    .where('state', '=', 'next')
+    .execute();
 };
 
 export const deleteKeys = async (tx: Transaction, kids: readonly string[]): Promise<void> => {
-  if (kids.length > 0) await tx.deleteFrom('signing_key').where('kid', 'in', kids).where('state', '=', 'previous').execute();
+  if (kids.length > 0)
+    await tx.deleteFrom('signing_key').where('kid', 'in', kids).where('state', '=', 'previous').execute();
 };
 
 export const publishedKeys = async (db: Kysely<IdentitySchema>): Promise<PublishedKey[]> =>
   db.selectFrom('signing_key').select(['kid', 'state', 'public_jwk as jwk']).orderBy('created_at', 'desc').execute();
 
-export const openCurrentKey = async (db: Kysely<IdentitySchema>, sealingKey: Buffer): Promise<{ kid: string; privateKey: KeyObject }> => {
-  const row = await db.selectFrom('signing_key').select(['kid', 'sealed']).where('state', '=', 'current').executeTakeFirstOrThrow();
-  return { kid: row.kid, privateKey: createPrivateKey({ key: open(sealingKey, row.kid, row.sealed), type: 'pkcs8', format: 'der' }) };
+export const openCurrentKey = async (
+  db: Kysely<IdentitySchema>,
+  sealingKey: Buffer,
+): Promise<{ kid: string; privateKey: KeyObject }> => {
+  const row = await db
+    .selectFrom('signing_key')
+    .select(['kid', 'sealed'])
+    .where('state', '=', 'current')
+    .executeTakeFirstOrThrow();
+  return {
+    kid: row.kid,
+    privateKey: createPrivateKey({ key: open(sealingKey, row.kid, row.sealed), type: 'pkcs8', format: 'der' }),
+  };
 };

@@ -9,7 +9,12 @@ export const currentForMs = 30 * 24 * 3_600_000;
  */
 export const previousForMs = 3_600_000;
 
-export type KeyAge = { readonly kid: string; readonly state: KeyState; readonly activatedAt: Date | null; readonly retiredAt: Date | null };
+export type KeyAge = {
+  readonly kid: string;
+  readonly state: KeyState;
+  readonly activatedAt: Date | null;
+  readonly retiredAt: Date | null;
+};
 
 export type Rotation = {
   /** First start: there is no key at all. */

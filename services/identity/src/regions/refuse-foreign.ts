@@ -9,7 +9,12 @@ export const refuseRegion = (here: Pick<Region, 'id' | 'directory'>, home: strin
   if (home === undefined || home === here.id) return;
   const address = Object.hasOwn(here.directory, home) ? here.directory[home]?.addresses.api : undefined;
   const where = address === undefined ? '' : ` Use ${address}`;
-  fail(regionMismatch, { detail: `This belongs to region ${home}; this is ${here.id}.${where}`, region: home, address });
+  fail(regionMismatch, {
+    detail: `This belongs to region ${home}; this is ${here.id}.${where}`,
+    region: home,
+    address,
+  });
 };
 
-export const refuseForeign = (here: Pick<Region, 'id' | 'directory'>, id: string): void => refuseRegion(here, regionOfId(id));
+export const refuseForeign = (here: Pick<Region, 'id' | 'directory'>, id: string): void =>
+  refuseRegion(here, regionOfId(id));

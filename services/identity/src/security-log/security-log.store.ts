@@ -53,7 +53,12 @@ export const deleteExpiredLogs = async (tx: Tx<IdentitySchema>, now: Date, month
   const before = keptUntil(now, -months);
   await sql`select set_config('meridian.retention', 'expired', true)`.execute(tx);
   for (const table of ['security_log', 'staff_audit'] as const) {
-    const old = (tx as unknown as Kysely<IdentitySchema>).selectFrom(table).select('id').where('at', '<', before).orderBy('at').limit(1_000);
+    const old = (tx as unknown as Kysely<IdentitySchema>)
+      .selectFrom(table)
+      .select('id')
+      .where('at', '<', before)
+      .orderBy('at')
+      .limit(1_000);
     await tx.deleteFrom(table).where('id', 'in', old).execute();
   }
 };

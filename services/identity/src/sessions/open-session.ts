@@ -9,8 +9,8 @@ import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import { absoluteMs, idleUntil } from './session.ts';
 import { insertSession } from './session.store.ts';
+import { absoluteMs, idleUntil } from './session.ts';
 
 type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'codeSecrets' | 'refreshTokens' | 'publish'>;
 
@@ -23,7 +23,9 @@ export type OpenSession = {
 
 export type OpenedSession =
   /** Nothing was changed: the code can still be used. */
-  | { readonly outcome: 'consent_required' | 'code_used' | 'account_cancelled' }
+  | { readonly outcome: 'consent_required' }
+  | { readonly outcome: 'code_used' }
+  | { readonly outcome: 'account_cancelled' }
   | {
       readonly outcome: 'opened';
       readonly created: boolean;
@@ -33,7 +35,13 @@ export type OpenedSession =
       readonly refreshExpiresAt: Date;
     };
 
-const register = async (tx: Tx<IdentitySchema>, deps: Deps, { identifier }: OpenSession, blindIndex: string, termsVersion: string) => {
+const register = async (
+  tx: Tx<IdentitySchema>,
+  deps: Deps,
+  { identifier }: OpenSession,
+  blindIndex: string,
+  termsVersion: string,
+) => {
   const now = deps.now();
   const accountId = newId('acc', deps.region.id, now);
   const contactId = newId('con', deps.region.id, now);
@@ -75,8 +83,17 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
   const expiresAt = new Date(now.getTime() + absoluteMs);
   const refreshExpiresAt = idleUntil(now, expiresAt);
   const tokenHash = deps.refreshTokens.hash(refreshToken);
-  await insertSession(tx, { id: sessionId, accountId, method: identifier.method, createdAt: now, tokenHash, idleUntil: refreshExpiresAt, expiresAt });
-  if (registered !== undefined) await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network });
+  await insertSession(tx, {
+    id: sessionId,
+    accountId,
+    method: identifier.method,
+    createdAt: now,
+    tokenHash,
+    idleUntil: refreshExpiresAt,
+    expiresAt,
+  });
+  if (registered !== undefined)
+    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network });
   await appendSecurityLog(tx, { at: now, kind: 'signed_in', accountId, sessionId, network });
   return { outcome: 'opened', created: registered !== undefined, accountId, sessionId, refreshToken, refreshExpiresAt };
 };

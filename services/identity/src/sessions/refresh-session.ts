@@ -4,8 +4,8 @@ import { lockStatus } from '../account/account.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import { idleUntil, judgeToken } from './session.ts';
 import { accountOfSession, endSessionRow, lockFamily, rotateFamily } from './session.store.ts';
+import { idleUntil, judgeToken } from './session.ts';
 
 type Deps = Pick<IdentityDeps, 'now' | 'refreshTokens'>;
 
@@ -47,6 +47,14 @@ export const refreshSession = async (
     return { outcome: 'refreshed', accountId, sessionId, refreshToken: successor, refreshExpiresAt: family.idleUntil };
   const refreshExpiresAt = idleUntil(now, family.expiresAt);
   const successorHash = deps.refreshTokens.hash(successor);
-  const rotated = await rotateFamily(tx, { sessionId, parentHash: presentedHash, successorHash, idleUntil: refreshExpiresAt, now });
-  return rotated ? { outcome: 'refreshed', accountId, sessionId, refreshToken: successor, refreshExpiresAt } : { outcome: 'refused' };
+  const rotated = await rotateFamily(tx, {
+    sessionId,
+    parentHash: presentedHash,
+    successorHash,
+    idleUntil: refreshExpiresAt,
+    now,
+  });
+  return rotated
+    ? { outcome: 'refreshed', accountId, sessionId, refreshToken: successor, refreshExpiresAt }
+    : { outcome: 'refused' };
 };

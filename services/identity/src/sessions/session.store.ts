@@ -8,7 +8,15 @@ type Transaction = Tx<IdentitySchema>;
 
 export const insertSession = async (
   tx: Transaction,
-  session: { id: string; accountId: string; method: string; createdAt: Date; tokenHash: string; idleUntil: Date; expiresAt: Date },
+  session: {
+    id: string;
+    accountId: string;
+    method: string;
+    createdAt: Date;
+    tokenHash: string;
+    idleUntil: Date;
+    expiresAt: Date;
+  },
 ): Promise<void> => {
   await tx
     .insertInto('session')
@@ -60,7 +68,12 @@ export const rotateFamily = async (
 };
 
 /** Ends a session; false when it had ended before. */
-export const endSessionRow = async (tx: Transaction, sessionId: string, reason: EndReason, now: Date): Promise<boolean> => {
+export const endSessionRow = async (
+  tx: Transaction,
+  sessionId: string,
+  reason: EndReason,
+  now: Date,
+): Promise<boolean> => {
   const result = await tx
     .updateTable('session')
     .set({ ended_at: now, ended_reason: reason })

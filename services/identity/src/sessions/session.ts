@@ -5,7 +5,8 @@ export const absoluteMs = 90 * 24 * 3_600_000;
 /** A client that lost the answer may repeat its request for this long and gets the same successor. */
 export const graceMs = 20_000;
 
-export const idleUntil = (now: Date, expiresAt: Date): Date => new Date(Math.min(now.getTime() + idleMs, expiresAt.getTime()));
+export const idleUntil = (now: Date, expiresAt: Date): Date =>
+  new Date(Math.min(now.getTime() + idleMs, expiresAt.getTime()));
 
 export type Family = {
   readonly tokenHash: string;

@@ -17,7 +17,9 @@ export const createOwnUserVerifier = (deps: {
   region: Region;
   now: Now;
 }): ((token: string) => Promise<UserAuth>) => {
-  const directory = Object.fromEntries(Object.entries(deps.region.directory).map(([id, entry]) => [id, entry.addresses.api]));
+  const directory = Object.fromEntries(
+    Object.entries(deps.region.directory).map(([id, entry]) => [id, entry.addresses.api]),
+  );
   const verify = createUserVerifier({
     issuer: deps.issuer,
     audience: 'meridian',
@@ -30,7 +32,8 @@ export const createOwnUserVerifier = (deps: {
     const user = await verify(token);
     const standing = await findStanding(deps.db.read, user.sessionId, user.accountId);
     if (standing !== undefined && standing.status !== 'active') fail(accountCancelled);
-    if (standing === undefined || standing.endedAt !== null) fail(unauthenticated, { detail: 'The session has ended; sign in again' });
+    if (standing === undefined || standing.endedAt !== null)
+      fail(unauthenticated, { detail: 'The session has ended; sign in again' });
     return user;
   };
 };
