@@ -36,7 +36,7 @@ export const createSmsSender = (options: SmsOptions): CodeSender => {
       version: '2017-05-25',
       accessKeyId: options.accessKeyId,
       accessKeySecret: options.accessKeySecret,
-      now: options.now(),
+      now: options.now,
       nonce: randomUUID(),
     });
     const { body } = await request(url, {
