@@ -105,7 +105,11 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     await running?.stop();
     running = undefined;
   };
-  await start();
+  await start().catch(async (error: unknown) => {
+    await Promise.all([sandbox.stop(), participants.stop()]);
+    await database.drop();
+    throw error;
+  });
   const urls = () => running ?? { publicUrl: '', internalUrl: '' };
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
   const log = createLog({ service: 'test', region, level: 'silent' });
