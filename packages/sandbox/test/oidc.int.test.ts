@@ -30,11 +30,23 @@ const choose = async (person: string, changes: Record<string, string> = {}) => {
   const answer = await post('/oidc/authorize', { ...parameters(changes), person });
   return { status: answer.status, back: new URL(answer.headers.get('location') ?? 'http://none/') };
 };
-const redeem = async (code: string, changes: Record<string, string> = {}, { basic = true, secret = sandbox.of('cn').oidc.clientSecret } = {}) => {
+const redeem = async (
+  code: string,
+  changes: Record<string, string> = {},
+  { basic = true, secret = sandbox.of('cn').oidc.clientSecret } = {},
+) => {
   const { clientId } = sandbox.of('cn').oidc;
-  const form = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier, ...changes };
+  const form = {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: redirectUri,
+    code_verifier: verifier,
+    ...changes,
+  };
   const answer = basic
-    ? await post('/oidc/token', form, { authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}` })
+    ? await post('/oidc/token', form, {
+        authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`,
+      })
     : await post('/oidc/token', { ...form, client_id: clientId, client_secret: secret });
   return { status: answer.status, body: (await answer.json()) as Record<string, string> };
 };
@@ -44,7 +56,14 @@ const readToken = async (token: string) => {
   const [head = '', payload = '', signature = ''] = token.split('.');
   const { keys } = (await sandbox.json('GET', '/oidc/jwks')).body;
   const key = keys.find((k: { kid: string }) => k.kid === decode(head).kid);
-  const valid = key !== undefined && verify('sha256', Buffer.from(`${head}.${payload}`), createPublicKey({ key, format: 'jwk' }), Buffer.from(signature, 'base64url'));
+  const valid =
+    key !== undefined &&
+    verify(
+      'sha256',
+      Buffer.from(`${head}.${payload}`),
+      createPublicKey({ key, format: 'jwk' }),
+      Buffer.from(signature, 'base64url'),
+    );
   return { head: decode(head), claims: decode(payload), valid };
 };
 
@@ -52,12 +71,17 @@ describe('staff sign-in', () => {
   test('discovery names the issuer it is served under', async () => {
     const { issuer } = sandbox.of('cn').oidc;
     const { body } = await sandbox.json('GET', '/oidc/.well-known/openid-configuration');
-    expect(body).toMatchObject({ issuer, token_endpoint: `${issuer}/token`, code_challenge_methods_supported: ['S256'] });
+    expect(body).toMatchObject({
+      issuer,
+      token_endpoint: `${issuer}/token`,
+      code_challenge_methods_supported: ['S256'],
+    });
   });
   test('the choosing page carries the request and names every person', async () => {
     const answer = await fetch(`${sandbox.origin}/oidc/authorize?${new URLSearchParams(parameters())}`);
     const page = await answer.text();
-    for (const name of ['Rita Reyes', 'Ravi Rao', 'Fiona Fang', 'Sami Sato', 'Ada Adler', 'Nora Novak']) expect(page).toContain(name);
+    for (const name of ['Rita Reyes', 'Ravi Rao', 'Fiona Fang', 'Sami Sato', 'Ada Adler', 'Nora Novak'])
+      expect(page).toContain(name);
     expect(page).toContain(`value="${challenge}"`);
     expect(page).not.toContain('<script');
   });
@@ -75,8 +99,16 @@ describe('staff sign-in', () => {
     const { head, claims, valid } = await readToken(body.id_token ?? '');
     expect(valid).toBe(true);
     expect(head.alg).toBe('RS256');
-    expect(claims).toMatchObject({ iss: sandbox.of('cn').oidc.issuer, aud: sandbox.of('cn').oidc.clientId, sub: person, nonce: 'nonce-1', roles });
-    const info = await fetch(`${sandbox.origin}/oidc/userinfo`, { headers: { authorization: `Bearer ${body.access_token}` } });
+    expect(claims).toMatchObject({
+      iss: sandbox.of('cn').oidc.issuer,
+      aud: sandbox.of('cn').oidc.clientId,
+      sub: person,
+      nonce: 'nonce-1',
+      roles,
+    });
+    const info = await fetch(`${sandbox.origin}/oidc/userinfo`, {
+      headers: { authorization: `Bearer ${body.access_token}` },
+    });
     expect(await info.json()).toMatchObject({ sub: person, roles });
   });
   test('client_secret_post works too', async () => {
@@ -110,7 +142,8 @@ describe('strictness', () => {
   test('a code works once; the second use also ends the access token', async () => {
     const code = await codeFor('staff-rita');
     const { body } = await redeem(code);
-    const info = () => fetch(`${sandbox.origin}/oidc/userinfo`, { headers: { authorization: `Bearer ${body.access_token}` } });
+    const info = () =>
+      fetch(`${sandbox.origin}/oidc/userinfo`, { headers: { authorization: `Bearer ${body.access_token}` } });
     expect((await info()).status).toBe(200);
     expect(await redeem(code)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
     expect((await info()).status).toBe(401);
@@ -124,10 +157,16 @@ describe('strictness', () => {
     ['a wrong verifier', { code_verifier: randomBytes(32).toString('base64url') }],
     ['another redirect URI', { redirect_uri: `${redirectUri}?x=1` }],
   ])('refuses %s at the token endpoint', async (_what, changes) => {
-    expect(await redeem(await codeFor('staff-rita'), changes)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
+    expect(await redeem(await codeFor('staff-rita'), changes)).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_grant' },
+    });
   });
   test('refuses a wrong client secret', async () => {
-    expect(await redeem(await codeFor('staff-rita'), {}, { secret: 'wrong' })).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+    expect(await redeem(await codeFor('staff-rita'), {}, { secret: 'wrong' })).toMatchObject({
+      status: 401,
+      body: { error: 'invalid_client' },
+    });
   });
 });
 
@@ -149,12 +188,18 @@ describe('misbehaviour', () => {
     expect((await readToken((await redeem(await codeFor('staff-rita'))).body.id_token ?? '')).valid).toBe(true);
   });
   test('mixes up state, issuer parameter and subject on request', async () => {
-    await sandbox.control('oidc', { wrongState: { times: 1 }, wrongIssuerParameter: { times: 1 }, otherSubject: { times: 1 } });
+    await sandbox.control('oidc', {
+      wrongState: { times: 1 },
+      wrongIssuerParameter: { times: 1 },
+      otherSubject: { times: 1 },
+    });
     const { back } = await choose('staff-rita');
     expect(back.searchParams.get('state')).not.toBe('state-1');
     expect(back.searchParams.get('iss')).not.toBe(sandbox.of('cn').oidc.issuer);
     const { body } = await redeem(back.searchParams.get('code') ?? '');
-    const info = await fetch(`${sandbox.origin}/oidc/userinfo`, { headers: { authorization: `Bearer ${body.access_token}` } });
+    const info = await fetch(`${sandbox.origin}/oidc/userinfo`, {
+      headers: { authorization: `Bearer ${body.access_token}` },
+    });
     expect(((await info.json()) as { sub: string }).sub).not.toBe('staff-rita');
   });
 });

@@ -19,7 +19,8 @@ beforeEach(async () => {
 afterEach(() => merchant.close());
 
 const view = () => sandbox.of('cn').wechatPay;
-const call = (method: 'GET' | 'POST', path: string, content?: object, options: Options = {}) => callWechat(view(), method, path, content, { at: sandbox.now(), ...options });
+const call = (method: 'GET' | 'POST', path: string, content?: object, options: Options = {}) =>
+  callWechat(view(), method, path, content, { at: sandbox.now(), ...options });
 const newNumber = () => `M${randomBytes(10).toString('hex')}`;
 const order = (changes: object = {}) => ({
   appid: view().appId,
@@ -33,24 +34,40 @@ const order = (changes: object = {}) => ({
 const place = async (changes: object = {}) => {
   const placed = order(changes);
   const answer = await call('POST', '/v3/pay/transactions/native', placed);
-  return { ...placed, status: answer.status, code: answer.body.code, pr: String(answer.body.code_url).split('pr=')[1] ?? '' };
+  return {
+    ...placed,
+    status: answer.status,
+    code: answer.body.code,
+    pr: String(answer.body.code_url).split('pr=')[1] ?? '',
+  };
 };
 const query = (number: string) => call('GET', `/v3/pay/transactions/out-trade-no/${number}?mchid=${view().mchId}`);
-const payByForm = (pr: string, action = 'pay') => fetch(`${sandbox.origin}/wechat-pay/pay/${pr}`, { method: 'POST', body: new URLSearchParams({ action }), redirect: 'manual' });
+const payByForm = (pr: string, action = 'pay') =>
+  fetch(`${sandbox.origin}/wechat-pay/pay/${pr}`, {
+    method: 'POST',
+    body: new URLSearchParams({ action }),
+    redirect: 'manual',
+  });
 const payByControl = (number: string) => sandbox.json('POST', `/control/wechat-pay/orders/${number}/pay`);
 const notifications = async (count: number) => {
   await waitFor(() => merchant.received.length >= count);
   return merchant.received.map((received) => openNotification(view(), received));
 };
-const deliveriesOf = async (number: string) => (await sandbox.json('GET', `/control/wechat-pay/notifications/${number}`)).body.deliveries;
-const settled = (number: string, state: string) => waitFor(async () => (await deliveriesOf(number))[0]?.state === state);
+const deliveriesOf = async (number: string) =>
+  (await sandbox.json('GET', `/control/wechat-pay/notifications/${number}`)).body.deliveries;
+const settled = (number: string, state: string) =>
+  waitFor(async () => (await deliveriesOf(number))[0]?.state === state);
 
 describe('a native order', () => {
   test('is placed, paid on the payer page, announced and queried', async () => {
     const placed = await place({ attach: 'order note' });
     expect(placed.status).toBe(200);
     const before = await query(placed.out_trade_no);
-    expect(before).toMatchObject({ status: 200, answerValid: true, body: { trade_state: 'NOTPAY', attach: 'order note' } });
+    expect(before).toMatchObject({
+      status: 200,
+      answerValid: true,
+      body: { trade_state: 'NOTPAY', attach: 'order note' },
+    });
     expect(before.body).not.toHaveProperty('transaction_id');
     expect(await (await fetch(`${sandbox.origin}/wechat-pay`)).text()).toContain(placed.out_trade_no);
     const page = await (await fetch(`${sandbox.origin}/wechat-pay/pay/${placed.pr}`)).text();
@@ -60,11 +77,22 @@ describe('a native order', () => {
 
     const [first] = await notifications(1);
     const after = await query(placed.out_trade_no);
-    expect(after.body).toMatchObject({ trade_state: 'SUCCESS', trade_type: 'NATIVE', amount: { total: 1050, payer_total: 1050 } });
+    expect(after.body).toMatchObject({
+      trade_state: 'SUCCESS',
+      trade_type: 'NATIVE',
+      amount: { total: 1050, payer_total: 1050 },
+    });
     expect(first).toMatchObject({
       valid: true,
       event: { event_type: 'TRANSACTION.SUCCESS', resource_type: 'encrypt-resource' },
-      resource: { out_trade_no: placed.out_trade_no, mchid: view().mchId, appid: view().appId, trade_state: 'SUCCESS', transaction_id: after.body.transaction_id, amount: { total: 1050, currency: 'CNY' } },
+      resource: {
+        out_trade_no: placed.out_trade_no,
+        mchid: view().mchId,
+        appid: view().appId,
+        trade_state: 'SUCCESS',
+        transaction_id: after.body.transaction_id,
+        amount: { total: 1050, currency: 'CNY' },
+      },
     });
     const byId = await call('GET', `/v3/pay/transactions/id/${after.body.transaction_id}?mchid=${view().mchId}`);
     expect(byId.body).toEqual(after.body);
@@ -79,14 +107,18 @@ describe('a native order', () => {
     const again = await place({ out_trade_no: placed.out_trade_no });
     expect(again.status).toBe(200);
     expect(again.pr).not.toBe(placed.pr);
-    expect(await place({ out_trade_no: placed.out_trade_no, amount: { total: 1, currency: 'CNY' } })).toMatchObject({ status: 403, code: 'OUT_TRADE_NO_USED' });
+    expect(await place({ out_trade_no: placed.out_trade_no, amount: { total: 1, currency: 'CNY' } })).toMatchObject({
+      status: 403,
+      code: 'OUT_TRADE_NO_USED',
+    });
     await payByControl(placed.out_trade_no);
     expect(await place({ out_trade_no: placed.out_trade_no })).toMatchObject({ status: 400, code: 'ORDERPAID' });
     expect((await payByControl(placed.out_trade_no)).status).toBe(409);
   });
   test('once closed can be neither paid nor ordered; a paid one cannot be closed', async () => {
     const placed = await place();
-    const close = (number: string) => call('POST', `/v3/pay/transactions/out-trade-no/${number}/close`, { mchid: view().mchId });
+    const close = (number: string) =>
+      call('POST', `/v3/pay/transactions/out-trade-no/${number}/close`, { mchid: view().mchId });
     expect(await close(placed.out_trade_no)).toMatchObject({ status: 204, answerValid: true });
     expect((await payByControl(placed.out_trade_no)).body).toEqual({ error: 'ORDER_CLOSED' });
     expect((await query(placed.out_trade_no)).body.trade_state).toBe('CLOSED');
@@ -116,7 +148,13 @@ describe('a native order', () => {
   test('of one merchant is invisible to another', async () => {
     const placed = await place();
     const other = sandbox.of('global').wechatPay;
-    const answer = await callWechat(other, 'GET', `/v3/pay/transactions/out-trade-no/${placed.out_trade_no}?mchid=${other.mchId}`, undefined, { at: sandbox.now() });
+    const answer = await callWechat(
+      other,
+      'GET',
+      `/v3/pay/transactions/out-trade-no/${placed.out_trade_no}?mchid=${other.mchId}`,
+      undefined,
+      { at: sandbox.now() },
+    );
     expect(answer).toMatchObject({ status: 404, answerValid: true, body: { code: 'ORDER_NOT_EXIST' } });
   });
 });
@@ -131,31 +169,53 @@ describe('the signature of a request', () => {
     ['another scheme', () => ({ headers: { authorization: 'WECHATPAY2-SM2-WITH-SM3 mchid="1"' } })],
   ];
   test.each(cases)('with %s is refused', async (_what, options) => {
-    expect(await call('POST', '/v3/pay/transactions/native', order(), options())).toMatchObject({ status: 401, body: { code: 'SIGN_ERROR' } });
+    expect(await call('POST', '/v3/pay/transactions/native', order(), options())).toMatchObject({
+      status: 401,
+      body: { code: 'SIGN_ERROR' },
+    });
   });
   test('does not work twice', async () => {
     const nonce = randomBytes(16).toString('hex');
     const placed = order();
     expect((await call('POST', '/v3/pay/transactions/native', placed, { nonce })).status).toBe(200);
-    expect(await call('POST', '/v3/pay/transactions/native', placed, { nonce })).toMatchObject({ status: 401, body: { code: 'SIGN_ERROR' } });
+    expect(await call('POST', '/v3/pay/transactions/native', placed, { nonce })).toMatchObject({
+      status: 401,
+      body: { code: 'SIGN_ERROR' },
+    });
   });
   test('covers the query of the address', async () => {
     const placed = await place();
     const path = `/v3/pay/transactions/out-trade-no/${placed.out_trade_no}`;
-    const shifted = await callWechat({ ...view(), baseUrl: `${view().baseUrl}` }, 'GET', `${path}?mchid=${view().mchId}`, undefined, { at: sandbox.now() });
+    const shifted = await callWechat(
+      { ...view(), baseUrl: `${view().baseUrl}` },
+      'GET',
+      `${path}?mchid=${view().mchId}`,
+      undefined,
+      { at: sandbox.now() },
+    );
     expect(shifted.status).toBe(200);
     const signedWithoutQuery = await call('GET', path);
     expect(signedWithoutQuery.body.code).toBe('PARAM_ERROR');
   });
   test('is asked of an unknown merchant as well, and needs Accept and User-Agent', async () => {
-    expect((await call('POST', '/v3/pay/transactions/native', order(), { mchId: '1111111111' })).body.code).toBe('MCH_NOT_EXISTS');
-    expect((await call('POST', '/v3/pay/transactions/native', order(), { headers: { accept: 'text/html' } })).body).toMatchObject({ code: 'PARAM_ERROR', detail: { field: 'Accept' } });
+    expect((await call('POST', '/v3/pay/transactions/native', order(), { mchId: '1111111111' })).body.code).toBe(
+      'MCH_NOT_EXISTS',
+    );
+    expect(
+      (await call('POST', '/v3/pay/transactions/native', order(), { headers: { accept: 'text/html' } })).body,
+    ).toMatchObject({ code: 'PARAM_ERROR', detail: { field: 'Accept' } });
   });
 });
 
 describe('refunds', () => {
   const refund = (number: string, changes: object = {}) =>
-    call('POST', '/v3/refund/domestic/refunds', { out_trade_no: number, out_refund_no: newNumber(), notify_url: merchant.url, amount: { refund: 400, total: 1050, currency: 'CNY' }, ...changes });
+    call('POST', '/v3/refund/domestic/refunds', {
+      out_trade_no: number,
+      out_refund_no: newNumber(),
+      notify_url: merchant.url,
+      amount: { refund: 400, total: 1050, currency: 'CNY' },
+      ...changes,
+    });
   const paid = async () => {
     const placed = await place();
     await payByControl(placed.out_trade_no);
@@ -165,10 +225,20 @@ describe('refunds', () => {
   test('are accepted as PROCESSING, complete later, and are announced', async () => {
     const number = await paid();
     const accepted = await refund(number);
-    expect(accepted).toMatchObject({ status: 200, answerValid: true, body: { status: 'PROCESSING', channel: 'ORIGINAL', amount: { refund: 400 } } });
+    expect(accepted).toMatchObject({
+      status: 200,
+      answerValid: true,
+      body: { status: 'PROCESSING', channel: 'ORIGINAL', amount: { refund: 400 } },
+    });
     const [, second] = await notifications(2);
-    expect(second).toMatchObject({ valid: true, event: { event_type: 'REFUND.SUCCESS' }, resource: { refund_status: 'SUCCESS', out_refund_no: accepted.body.out_refund_no, amount: { refund: 400 } } });
-    expect((await call('GET', `/v3/refund/domestic/refunds/${accepted.body.out_refund_no}`)).body.status).toBe('SUCCESS');
+    expect(second).toMatchObject({
+      valid: true,
+      event: { event_type: 'REFUND.SUCCESS' },
+      resource: { refund_status: 'SUCCESS', out_refund_no: accepted.body.out_refund_no, amount: { refund: 400 } },
+    });
+    expect((await call('GET', `/v3/refund/domestic/refunds/${accepted.body.out_refund_no}`)).body.status).toBe(
+      'SUCCESS',
+    );
     expect((await query(number)).body.trade_state).toBe('REFUND');
   });
   test('with one number happen once', async () => {
@@ -177,7 +247,9 @@ describe('refunds', () => {
     const first = await refund(number, { out_refund_no });
     const second = await refund(number, { out_refund_no });
     expect(second.body.refund_id).toBe(first.body.refund_id);
-    expect((await refund(number, { out_refund_no, amount: { refund: 1, total: 1050, currency: 'CNY' } })).body.code).toBe('INVALID_REQUEST');
+    expect(
+      (await refund(number, { out_refund_no, amount: { refund: 1, total: 1050, currency: 'CNY' } })).body.code,
+    ).toBe('INVALID_REQUEST');
   });
   test('never exceed what was paid, and need a paid order', async () => {
     const number = await paid();
@@ -221,7 +293,9 @@ describe('notifications', () => {
     await payByControl(first.out_trade_no);
     const copies = await notifications(3);
     await settled(first.out_trade_no, 'delivered');
-    expect(copies.map((n) => [n.event.id, n.resource.amount.total])).toEqual(Array(3).fill([copies[0]?.event.id, 1051]));
+    expect(copies.map((n) => [n.event.id, n.resource.amount.total])).toEqual(
+      Array(3).fill([copies[0]?.event.id, 1051]),
+    );
     await sandbox.control('wechat-pay', { notify: { wrongSignature: true } });
     await payByControl((await place()).out_trade_no);
     expect((await notifications(4))[3]?.valid).toBe(false);
@@ -235,7 +309,9 @@ describe('notifications', () => {
     await sandbox.json('DELETE', '/control/wechat-pay');
     await notifications(1);
     await settled(placed.out_trade_no, 'delivered');
-    expect((await sandbox.json('POST', `/control/wechat-pay/notifications/${placed.out_trade_no}/resend`)).status).toBe(200);
+    expect((await sandbox.json('POST', `/control/wechat-pay/notifications/${placed.out_trade_no}/resend`)).status).toBe(
+      200,
+    );
     const [one, two] = await notifications(2);
     expect(two?.event.id).toBe(one?.event.id);
     expect((await sandbox.json('POST', '/control/wechat-pay/notifications/unknown/resend')).status).toBe(404);
@@ -259,7 +335,9 @@ describe('notifications', () => {
     const placed = await place();
     const forge = async (kind: string) => {
       const count = merchant.received.length;
-      const answer = await sandbox.json('POST', `/control/wechat-pay/notifications/${placed.out_trade_no}/forge`, { kind });
+      const answer = await sandbox.json('POST', `/control/wechat-pay/notifications/${placed.out_trade_no}/forge`, {
+        kind,
+      });
       expect(answer.body).toMatchObject({ kind, status: 200 });
       const received = merchant.received[count];
       if (!received) throw new Error('nothing arrived');
@@ -286,7 +364,9 @@ describe('misbehaviour', () => {
     await sandbox.control('wechat-pay', { signWith: 'certificate' });
     expect(await query(number)).toMatchObject({ serial: certificate?.serial, answerValid: true });
     const path = `/v3/pay/transactions/out-trade-no/${number}?mchid=${view().mchId}`;
-    expect(await call('GET', path, undefined, { headers: { 'wechatpay-serial': publicKey?.serial ?? '' } })).toMatchObject({ serial: publicKey?.serial, answerValid: true });
+    expect(
+      await call('GET', path, undefined, { headers: { 'wechatpay-serial': publicKey?.serial ?? '' } }),
+    ).toMatchObject({ serial: publicKey?.serial, answerValid: true });
   });
   test('answers unsigned or wrongly signed on request', async () => {
     const number = (await place()).out_trade_no;
@@ -306,7 +386,10 @@ describe('misbehaviour', () => {
     await sandbox.control('wechat-pay', { fail: { status: 500, times: 1 } });
     expect(await query(lost.out_trade_no)).toMatchObject({ status: 500, body: { code: 'SYSTEM_ERROR' } });
     const log = await sandbox.requestsOf('wechat-pay');
-    expect(log.byRoute).toEqual({ 'POST /v3/pay/transactions/native': 1, 'GET /v3/pay/transactions/out-trade-no/:outTradeNo': 3 });
+    expect(log.byRoute).toEqual({
+      'POST /v3/pay/transactions/native': 1,
+      'GET /v3/pay/transactions/out-trade-no/:outTradeNo': 3,
+    });
     expect(log.items[0]).toMatchObject({ status: 500, outcome: 'failed_on_request' });
   });
 });
