@@ -94,8 +94,12 @@ export const deliveryContract = (suite: Suite): void => {
     suite.onStage(async (stage) => {
       const records = recordsOf(stage.topic, accounts(4), 3);
       const got = { one: 0, two: 0 };
-      const one = await subscriber(stage, stage.bus, stage.group, async () => void (got.one += 1));
-      await subscriber(stage, stage.bus, `${stage.group}-two`, async () => void (got.two += 1));
+      const one = await subscriber(stage, stage.bus, stage.group, async () => {
+        got.one += 1;
+      });
+      await subscriber(stage, stage.bus, `${stage.group}-two`, async () => {
+        got.two += 1;
+      });
       await stage.bus.publish(records);
       await waitFor('both groups', () => got.one >= 12 && got.two >= 12);
       await until('no lag', suite.patienceMs, async () =>
@@ -106,7 +110,9 @@ export const deliveryContract = (suite: Suite): void => {
       const lag = (await stage.bus.lag(stage.group)).reduce((sum, part) => sum + part.records, 0n);
       expect(lag).toBe(12n);
       const before = got.two;
-      await subscriber(stage, stage.bus, stage.group, async () => void (got.one += 1));
+      await subscriber(stage, stage.bus, stage.group, async () => {
+        got.one += 1;
+      });
       await waitFor('the replay', () => got.one >= 24);
       expect(got.two).toBe(before);
     }));

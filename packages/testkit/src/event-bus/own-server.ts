@@ -11,8 +11,8 @@ import { type RunningPostgres, startPostgres } from '../postgres/start-postgres.
 export type OwnServer = {
   /** A new database; `migrate` runs once per `templateKey`. */
   createDatabase(templateKey: string, migrate: (url: string) => Promise<void>): Promise<string>;
-  /** Ends every connection to the database at `url`, as a fail-over would. */
-  disconnect(url: string): Promise<void>;
+  /** Ends every connection to the database at `url`, as a fail-over would; answers how many there were. */
+  disconnect(url: string): Promise<number>;
   /** Kills the server without a checkpoint and starts it again; it recovers from its log. */
   crash(): Promise<void>;
   stop(): Promise<void>;
@@ -42,7 +42,8 @@ export const openOwnServer = async (parent: string): Promise<OwnServer> => {
   const templates = new Map<string, Promise<string>>();
   let count = 0;
   const makeTemplate = async (migrate: (url: string) => Promise<void>) => {
-    const name = `template_${(count += 1)}`;
+    count += 1;
+    const name = `template_${count}`;
     await asAdmin(running.adminUrl, (admin) => admin.query(`create database ${name}`));
     await migrate(running.url(name));
     return name;
@@ -52,7 +53,8 @@ export const openOwnServer = async (parent: string): Promise<OwnServer> => {
       const making = templates.get(templateKey) ?? makeTemplate(migrate);
       templates.set(templateKey, making);
       const template = await making;
-      const name = `db_${(count += 1)}`;
+      count += 1;
+      const name = `db_${count}`;
       await asAdmin(running.adminUrl, (admin) =>
         admin.query(`create database ${name} template ${template} strategy file_copy`),
       );
@@ -60,9 +62,10 @@ export const openOwnServer = async (parent: string): Promise<OwnServer> => {
     },
     disconnect: (url) =>
       asAdmin(url, async (admin) => {
-        await admin.query(
+        const { rowCount } = await admin.query(
           'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
         );
+        return rowCount ?? 0;
       }),
     crash: async () => {
       process.kill(running.pid, 'SIGQUIT');

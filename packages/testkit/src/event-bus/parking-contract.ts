@@ -260,7 +260,13 @@ export const parkingContract = (suite: Suite): void => {
       const closing = { ...stepTaken, type: 'closing-step.v1' } as const;
       const { count } = await start(stage, [
         effectOfStep,
-        reaction(closing, async () => void (reached += 1), { lifecycle: true }),
+        reaction(
+          closing,
+          async () => {
+            reached += 1;
+          },
+          { lifecycle: true },
+        ),
       ]);
       await stage.bus.publish([
         recordOf(stage, account, 1),

@@ -13,7 +13,7 @@ export type Transport = {
   /** Declares topics, where the transport needs that before use. */
   declareTopics?(names: readonly string[]): Promise<void>;
   /** Breaks every connection to the transport at once. */
-  disconnect(): Promise<void>;
+  disconnect(): Promise<unknown>;
   /** Kills the transport's server and starts it again. Absent when it lives on the suite's own PostgreSQL server. */
   restart?(): Promise<void>;
   close(): Promise<void>;
