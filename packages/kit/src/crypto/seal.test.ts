@@ -56,6 +56,12 @@ describe('sealing', () => {
 });
 
 describe('key ring', () => {
+  test('a bare key is version 1', () => {
+    const key = base64();
+    expect(keyRing.parse(key).current.version).toBe(1);
+    expect(keyRing.safeParse(`${key},1:${base64()}`).success).toBe(false);
+  });
+
   test.each([
     '',
     'abc',
