@@ -6,8 +6,8 @@ import { blindIndex } from './blind-index.ts';
 import type { VerificationDeps } from './deps.ts';
 import { registerDay } from './identity-number.ts';
 import { findSubjectKey } from './subject-key.store.ts';
-import { decideOutcome, type RegistryOutcome, type SubmissionReason, type SubmissionState } from './submission.ts';
 import { closeSubmission, findSubmission, markForReview, openPerson, type Submission } from './submission.store.ts';
+import { decideOutcome, type RegistryOutcome, type SubmissionReason, type SubmissionState } from './submission.ts';
 import { countAnswer, lockVerification, setPersonal, takeSlot } from './verification.store.ts';
 
 export type Decided = { state: SubmissionState; reason: SubmissionReason | null };

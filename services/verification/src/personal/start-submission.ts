@@ -1,8 +1,4 @@
-import {
-  alreadyVerified,
-  verificationAttemptsUsed,
-  verificationPending,
-} from '@meridian/contracts/verification.ts';
+import { alreadyVerified, verificationAttemptsUsed, verificationPending } from '@meridian/contracts/verification.ts';
 import { assertNotFenced } from '@meridian/kit/account/fence.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
@@ -12,8 +8,8 @@ import type { VerificationDeps } from './deps.ts';
 import { nextRegisterDay, registerDay } from './identity-number.ts';
 import type { Person } from './person.ts';
 import { provideSubjectKey } from './subject-key.store.ts';
-import { attendedMs, mostAnswersPerDay } from './submission.ts';
 import { closeSubmission, findStanding, insertSubmission, sealPerson } from './submission.store.ts';
+import { attendedMs, mostAnswersPerDay } from './submission.ts';
 import { findAttempts, lockVerification } from './verification.store.ts';
 
 export type StartSubmission = { accountId: string; person: Person; consentVersion: string };

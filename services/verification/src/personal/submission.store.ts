@@ -29,7 +29,14 @@ export const insertSubmission = async (
   tx: Tx<Schema>,
   row: Pick<
     Submission,
-    'id' | 'account_id' | 'provider' | 'consent_version' | 'created_at' | 'next_drive_at' | 'name_sealed' | 'number_sealed'
+    | 'id'
+    | 'account_id'
+    | 'provider'
+    | 'consent_version'
+    | 'created_at'
+    | 'next_drive_at'
+    | 'name_sealed'
+    | 'number_sealed'
   >,
 ): Promise<void> => {
   await tx

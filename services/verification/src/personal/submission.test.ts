@@ -1,10 +1,26 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { decideOutcome, isOpen, mostDrives, nextDriveAt, type RegistryOutcome, reviewDays, type SubmissionState } from './submission.ts';
+import {
+  decideOutcome,
+  isOpen,
+  mostDrives,
+  nextDriveAt,
+  type RegistryOutcome,
+  reviewDays,
+  type SubmissionState,
+} from './submission.ts';
 
 const now = new Date('2026-11-22T04:00:00Z');
 const pending = { state: 'pending' as SubmissionState, drives: 0, createdAt: now, attended: true };
-const outcomes: RegistryOutcome[] = ['match', 'mismatch', 'not_found', 'invalid_input', 'provider_limit', 'provider_unavailable', 'pending'];
+const outcomes: RegistryOutcome[] = [
+  'match',
+  'mismatch',
+  'not_found',
+  'invalid_input',
+  'provider_limit',
+  'provider_unavailable',
+  'pending',
+];
 
 describe('an answer while the person waits', () => {
   test.each<[RegistryOutcome, object]>([
@@ -22,8 +38,12 @@ describe('an answer while the person waits', () => {
 
 test('an unattended submission waits out an outage, but not for ever', () => {
   const unattended = { ...pending, attended: false };
-  expect(decideOutcome({ ...unattended, drives: mostDrives - 1 }, 'provider_unavailable', now)).toEqual({ next: 'keep' });
-  expect(decideOutcome({ ...unattended, drives: mostDrives }, 'provider_unavailable', now)).toMatchObject({ state: 'freed' });
+  expect(decideOutcome({ ...unattended, drives: mostDrives - 1 }, 'provider_unavailable', now)).toEqual({
+    next: 'keep',
+  });
+  expect(decideOutcome({ ...unattended, drives: mostDrives }, 'provider_unavailable', now)).toMatchObject({
+    state: 'freed',
+  });
 });
 
 test('a review lapses after its days and is never a rejection', () => {

@@ -54,11 +54,7 @@ const close = (state: SubmissionState, reason: SubmissionReason, usesAttempt = f
 });
 
 /** What an outcome makes of a submission. A final submission is kept as it is: a late second answer changes nothing. */
-export const decideOutcome = (
-  submission: OpenSubmission,
-  outcome: RegistryOutcome,
-  now: Date,
-): SubmissionDecision => {
+export const decideOutcome = (submission: OpenSubmission, outcome: RegistryOutcome, now: Date): SubmissionDecision => {
   if (!isOpen(submission.state)) return { next: 'keep' };
   switch (outcome) {
     case 'match':

@@ -12,9 +12,7 @@ const drive = async (flow: SubmissionFlow, submission: Submission): Promise<void
   const person = key.state === 'active' ? openPerson(key.dataKey, flow.region, submission) : undefined;
   if (!person) return; // Decided or erased since it was claimed.
   const { outcome } = await askRegistry(flow, submissionId, person);
-  await flow.db.transaction((tx) =>
-    decideSubmission(tx, flow, { submissionId, accountId, outcome, attended: false }),
-  );
+  await flow.db.transaction((tx) => decideSubmission(tx, flow, { submissionId, accountId, outcome, attended: false }));
 };
 
 /** Drives up to `limit` due submissions, with the ids they already have; answers how many were due. One failing does not stop the others. */

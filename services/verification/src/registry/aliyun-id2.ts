@@ -68,7 +68,7 @@ export const aliyunId2 = (settings: AliyunSettings): Registry => ({
       version: '2019-03-07',
       accessKeyId: settings.accessKeyId,
       accessKeySecret: settings.accessKeySecret,
-      now: settings.now(),
+      now: settings.now,
       nonce: randomUUID(),
     });
     try {
