@@ -4,7 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { verifyAcs3 } from '@meridian/kit/aliyun/acs3.ts';
 
 export type Told = { status?: number; code?: string; bizCode?: string; hang?: boolean; garbage?: boolean };
-export type Asked = { name: string; number: string; action: string | undefined; valid: boolean; url: string | undefined };
+export type Asked = {
+  name: string;
+  number: string;
+  action: string | undefined;
+  valid: boolean;
+  url: string | undefined;
+};
 
 export const startRegistryStandIn = async ({ now }: { now: () => Date }) => {
   const accessKeyId = 'test-access-key-id';
@@ -22,7 +28,8 @@ export const startRegistryStandIn = async ({ now }: { now: () => Date }) => {
       number: form.get('IdentifyNum') ?? '',
       action: headers['x-acs-action'],
       url: request.url,
-      valid: verifyAcs3({ method: 'POST', path: '/', query: {}, headers, body, accessKeyId, accessKeySecret, now }).valid,
+      valid: verifyAcs3({ method: 'POST', path: '/', query: {}, headers, body, accessKeyId, accessKeySecret, now })
+        .valid,
     };
     asked.push(question);
     const { status = 200, code = '200', bizCode, hang, garbage } = await answer(question);
@@ -31,7 +38,12 @@ export const startRegistryStandIn = async ({ now }: { now: () => Date }) => {
     response.end(
       garbage
         ? '<html>'
-        : JSON.stringify({ RequestId: 'R', Code: code, Message: 'm', ...(bizCode && { ResultObject: { BizCode: bizCode } }) }),
+        : JSON.stringify({
+            RequestId: 'R',
+            Code: code,
+            Message: 'm',
+            ...(bizCode && { ResultObject: { BizCode: bizCode } }),
+          }),
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -48,8 +48,8 @@ export const readAliyunAnswer = (status: number, body: unknown): RegistryAnswer 
 };
 
 const failureCode = (error: unknown): string => {
-  const name = error instanceof Error ? error.name : 'unknown';
-  return name === 'TimeoutError' || name === 'AbortError' ? 'timeout' : 'unreachable';
+  const name = typeof error === 'object' && error !== null && 'name' in error ? error.name : undefined;
+  return name === 'TimeoutError' ? 'timeout' : 'unreachable';
 };
 
 export const aliyunId2 = (settings: AliyunSettings): Registry => ({
