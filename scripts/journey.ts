@@ -14,7 +14,11 @@ Runs the main job, from registration to the erased account, and stops at the fir
   --sandbox URL    the sandbox that region talks to (needed with --base)
 `;
 
-const addresses = (values: { region?: string | undefined; base?: string | undefined; sandbox?: string | undefined }) => {
+const addresses = (values: {
+  region?: string | undefined;
+  base?: string | undefined;
+  sandbox?: string | undefined;
+}) => {
   if (values.base) {
     if (!values.sandbox) throw new Error('--base needs --sandbox: the journey reads codes and pays there');
     return { base: values.base.replace(/\/$/, ''), sandbox: values.sandbox.replace(/\/$/, '') };
@@ -30,15 +34,24 @@ const addresses = (values: { region?: string | undefined; base?: string | undefi
 
 const main = async () => {
   const { values } = parseArgs({
-    options: { region: { type: 'string' }, base: { type: 'string' }, sandbox: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      region: { type: 'string' },
+      base: { type: 'string' },
+      sandbox: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help) return console.log(help);
   const where = addresses(values);
   const began = performance.now();
   const { steps } = await runMainJob(where, ({ step, name, ok, text, ms }) => {
-    console.log(`${ok ? 'ok  ' : 'FAIL'} ${String(step).padStart(2)}  ${name}  (${Math.round(ms)} ms)\n         ${text}`);
+    console.log(
+      `${ok ? 'ok  ' : 'FAIL'} ${String(step).padStart(2)}  ${name}  (${Math.round(ms)} ms)\n         ${text}`,
+    );
   });
-  console.log(`journey passed: ${steps} steps at ${where.base} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  console.log(
+    `journey passed: ${steps} steps at ${where.base} in ${((performance.now() - began) / 1000).toFixed(1)} s`,
+  );
 };
 
 await main().catch((error: Error) => {

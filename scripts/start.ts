@@ -29,7 +29,9 @@ const refuse = (sentence: string): never => {
 
 const readOptions = () => {
   try {
-    return parseArgs({ options: { reset: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } }).values;
+    return parseArgs({
+      options: { reset: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+    }).values;
   } catch (error) {
     return refuse(`${(error as Error).message} See npm start -- --help.`);
   }
@@ -37,7 +39,8 @@ const readOptions = () => {
 
 const portBase = () => {
   const base = Number(process.env.MERIDIAN_PORT_BASE ?? defaultPortBase);
-  if (!Number.isInteger(base) || base < 1024 || base > 65_000) refuse('MERIDIAN_PORT_BASE must be a whole number from 1024 to 65000.');
+  if (!Number.isInteger(base) || base < 1024 || base > 65_000)
+    refuse('MERIDIAN_PORT_BASE must be a whole number from 1024 to 65000.');
   return base;
 };
 
@@ -45,7 +48,8 @@ const reset = async (dataDir: string) => {
   const cluster = join(dataDir, 'postgres');
   if (!existsSync(dataDir)) return;
   const foreign = readdirSync(dataDir).filter((name) => !ownEntries.includes(name));
-  if (foreign.length > 0) refuse(`${dataDir} holds files that are not Meridian's (${foreign.slice(0, 3).join(', ')}); it is not reset.`);
+  if (foreign.length > 0)
+    refuse(`${dataDir} holds files that are not Meridian's (${foreign.slice(0, 3).join(', ')}); it is not reset.`);
   if (existsSync(cluster)) {
     const lock = lockFolder(cluster);
     await stopOrphan(join(cluster, 'cluster'), 10_000);
@@ -60,7 +64,8 @@ const main = async () => {
   const began = performance.now();
   const dataDir = resolve(process.env.MERIDIAN_DATA_DIR ?? '.meridian');
   const base = portBase();
-  const progress = (line: string) => console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${line}`);
+  const progress = (line: string) =>
+    console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${line}`);
   let stopped = false;
   const interrupted = new Promise<string>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -75,14 +80,21 @@ const main = async () => {
     await reset(dataDir);
     progress(`deleted the data in ${dataDir}`);
   }
-  const meridian = await startEmbedded({ dataDir, portBase: base, profiles: Object.values(profiles), progress, logLevel: process.env.MERIDIAN_LOG_LEVEL });
+  const meridian = await startEmbedded({
+    dataDir,
+    portBase: base,
+    profiles: Object.values(profiles),
+    progress,
+    logLevel: process.env.MERIDIAN_LOG_LEVEL,
+  });
   for (const region of meridian.regions) {
     console.log(
       `ready ${region.id}: API ${region.api} · reference ${region.api}/docs · Base URL ${region.baseUrl} · inbox ${meridian.sandbox}/inbox · stop with Ctrl-C`,
     );
   }
   const reason = await Promise.race([interrupted, meridian.databaseExited.then(() => 'database')]);
-  if (reason === 'database' && !stopped) console.error('meridian: PostgreSQL ended; stopping. Start again with npm start.');
+  if (reason === 'database' && !stopped)
+    console.error('meridian: PostgreSQL ended; stopping. Start again with npm start.');
   else console.log('stopping: requests in flight are finished first (Ctrl-C again to end at once)');
   await meridian.stop();
   console.log('stopped');

@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import { randomInt, randomUUID } from 'node:crypto';
 import { call } from '@meridian/client/client.ts';
 import * as billing from '@meridian/contracts/billing.ts';
+import type { publicRegion } from '@meridian/contracts/identity.ts';
 import * as identity from '@meridian/contracts/identity.ts';
 import * as keys from '@meridian/contracts/key-issuance.ts';
 import * as moderation from '@meridian/contracts/moderation.ts';
 import * as verification from '@meridian/contracts/verification.ts';
-import type { publicRegion } from '@meridian/contracts/identity.ts';
 import OpenAI, { APIError } from 'openai';
 import type { z } from 'zod';
-import { type Outside, outsideWorld } from './outside-world.ts';
 import { refusalOf, until } from './expectations.ts';
+import { type Outside, outsideWorld } from './outside-world.ts';
 
 export type JourneyOptions = { readonly base: string; readonly sandbox: string };
 export type JourneyState = {
@@ -47,10 +47,25 @@ const codeFor = async (s: JourneyState, purpose: 'login' | 'reauthenticate') => 
   return { codeId: body.codeId, code: await s.outside.readCode(s.identifier, since) };
 };
 
-const openAi = (s: JourneyState) => new OpenAI({ apiKey: s.apiKey, baseURL: s.baseUrl, maxRetries: 0, timeout: 30_000 });
+const openAi = (s: JourneyState) =>
+  new OpenAI({ apiKey: s.apiKey, baseURL: s.baseUrl, maxRetries: 0, timeout: 30_000 });
 
 const ask = (s: JourneyState, content: string) =>
-  openAi(s).chat.completions.create({ model: s.region.models[0] as string, messages: [{ role: 'user', content }], max_tokens: 64 });
+  openAi(s).chat.completions.create({
+    model: s.region.models[0] as string,
+    messages: [{ role: 'user', content }],
+    max_tokens: 64,
+  });
+
+type GatewayRefusal = {
+  status: number;
+  code: string;
+  region?: string;
+  baseUrl?: string;
+  caseId?: string;
+  until?: string;
+  appealUrl?: string;
+};
 
 /** What the key's holder is told when a call is refused. */
 const refusedCall = async (work: Promise<unknown>) => {
@@ -58,8 +73,15 @@ const refusedCall = async (work: Promise<unknown>) => {
     () => undefined,
     (e: unknown) => e,
   );
-  assert.ok(error instanceof APIError, `the call should have been refused, but ${error === undefined ? 'was answered' : String(error)}`);
-  return { status: error.status, ...(error.error as { code: string; message: string } & Record<string, string>) };
+  assert.ok(
+    error instanceof APIError,
+    `the call should have been refused, but ${error === undefined ? 'was answered' : String(error)}`,
+  );
+  return {
+    ...(error.error as Record<string, string>),
+    status: error.status,
+    code: String(error.code),
+  } as GatewayRefusal;
 };
 
 const money = (s: JourneyState, nano: string | bigint) => `${(Number(nano) / 1e9).toFixed(6)} ${s.region.currency}`;
@@ -79,7 +101,11 @@ const register: Step = {
     s.identifier = newIdentifier(s.region.registration.methods);
     const { body } = await call(identity.createSession, {
       baseUrl: s.base,
-      body: { ...(await codeFor(s, 'login')), identifier: s.identifier, termsVersion: s.region.registration.termsVersion },
+      body: {
+        ...(await codeFor(s, 'login')),
+        identifier: s.identifier,
+        termsVersion: s.region.registration.termsVersion,
+      },
     });
     assert.equal(body.created, true);
     s.token = body.accessToken;
@@ -93,7 +119,11 @@ const recharge = (s: JourneyState, idempotencyKey = randomUUID()) =>
   call(billing.createRecharge, {
     ...auth(s),
     idempotencyKey,
-    body: { channel: s.region.payment.channels[0] as string, amount: s.region.payment.minimumRecharge, currency: s.region.currency },
+    body: {
+      channel: s.region.payment.channels[0] as string,
+      amount: s.region.payment.minimumRecharge,
+      currency: s.region.currency,
+    },
   });
 
 const refusedBeforeRealName: Step = {
@@ -116,7 +146,10 @@ const passRealName: Step = {
     });
     assert.equal(body.status, 'personal');
     assert.equal(body.allowsPayment, true);
-    assert.ok(body.masked && !body.masked.number.includes(person.number.slice(4, 14)), 'the number must come back masked');
+    assert.ok(
+      body.masked && !body.masked.number.includes(person.number.slice(4, 14)),
+      'the number must come back masked',
+    );
     return `${body.status}, shown as ${body.masked.name} ${body.masked.number}`;
   },
 };
@@ -126,7 +159,11 @@ const rechargeAndPay: Step = {
   run: async (s) => {
     const idempotencyKey = randomUUID();
     const order = (await recharge(s, idempotencyKey)).body;
-    assert.equal((await recharge(s, idempotencyKey)).body.orderId, order.orderId, 'a retry must not make a second order');
+    assert.equal(
+      (await recharge(s, idempotencyKey)).body.orderId,
+      order.orderId,
+      'a retry must not make a second order',
+    );
     assert.ok(order.payment, 'the order must say how it is paid');
     await s.outside.pay(order.payment);
     const paid = await until('the order to be paid', async () => {
@@ -143,11 +180,18 @@ const rechargeAndPay: Step = {
 const createKey: Step = {
   name: 'create a pay-as-you-go key, shown once, with its Base URL',
   run: async (s) => {
-    const { body } = await call(keys.createKey, { ...auth(s), idempotencyKey: randomUUID(), body: { name: 'journey', product: 'payg' } });
+    const { body } = await call(keys.createKey, {
+      ...auth(s),
+      idempotencyKey: randomUUID(),
+      body: { name: 'journey', product: 'payg' },
+    });
     s.apiKey = body.secret;
     s.baseUrl = body.baseUrl;
     const listed = (await call(keys.listKeys, { ...auth(s), query: {} })).body.items;
-    assert.deepEqual(listed.map((k) => k.keyId), [body.key.keyId]);
+    assert.deepEqual(
+      listed.map((k) => k.keyId),
+      [body.key.keyId],
+    );
     assert.ok(!JSON.stringify(listed).includes(body.secret), 'the secret is never shown again');
     return `${body.key.display}… at ${body.baseUrl}`;
   },
@@ -188,9 +232,17 @@ const seeCharges: Step = {
     const spent = charges.reduce((sum, c) => sum + BigInt(c.amount), 0n);
     assert.ok(spent > 0n);
     const usage = (await call(billing.getUsage, { ...auth(s), query: {} })).body.items;
-    assert.equal(usage.reduce((sum, u) => sum + BigInt(u.amount), 0n), spent, 'usage adds up to the charges');
+    assert.equal(
+      usage.reduce((sum, u) => sum + BigInt(u.amount), 0n),
+      spent,
+      'usage adds up to the charges',
+    );
     const { body: balance } = await call(billing.getBalance, auth(s));
-    assert.equal(BigInt(balance.available) + BigInt(balance.held), s.recharged - spent, 'recharged - spent = balance, to the nano');
+    assert.equal(
+      BigInt(balance.available) + BigInt(balance.held),
+      s.recharged - spent,
+      'recharged - spent = balance, to the nano',
+    );
     return `spent ${money(s, spent)}; left ${money(s, balance.available)}`;
   },
 };
@@ -217,7 +269,10 @@ const tripRule: Step = {
     assert.equal(refusal.code, 'account_protected');
     assert.ok(refusal.caseId && refusal.until && refusal.appealUrl);
     const again = await until('the gate to close', async () => {
-      const next = await ask(s, 'A harmless question.').then(() => undefined, () => refusedCall(ask(s, 'A harmless question.')));
+      const next = await ask(s, 'A harmless question.').then(
+        () => undefined,
+        () => refusedCall(ask(s, 'A harmless question.')),
+      );
       return next?.code === 'account_protected' ? next : undefined;
     });
     assert.equal(again.caseId, refusal.caseId, 'one case per protection');
@@ -229,10 +284,20 @@ const tripRule: Step = {
 const appealAndUnblock: Step = {
   name: "appeal, and be unblocked by a reviewer signed in through the operator's OpenID provider",
   run: async (s) => {
-    const { body: appeal } = await call(moderation.submitAppeal, { ...auth(s), body: { caseId: s.caseId, text: 'It was a quotation from a manual.' } });
+    const { body: appeal } = await call(moderation.submitAppeal, {
+      ...auth(s),
+      body: { caseId: s.caseId, text: 'It was a quotation from a manual.' },
+    });
     const reviewer = await s.outside.signInStaff(s.base, 'reviewer');
-    const { body: cases } = await call(moderation.listCases, { baseUrl: s.base, token: reviewer.accessToken, query: { accountId: s.accountId } });
-    assert.deepEqual(cases.items.map((c) => c.caseId), [s.caseId]);
+    const { body: cases } = await call(moderation.listCases, {
+      baseUrl: s.base,
+      token: reviewer.accessToken,
+      query: { accountId: s.accountId },
+    });
+    assert.deepEqual(
+      cases.items.map((c) => c.caseId),
+      [s.caseId],
+    );
     const { body: decided } = await call(moderation.decideCase, {
       baseUrl: s.base,
       token: reviewer.accessToken,
@@ -240,7 +305,12 @@ const appealAndUnblock: Step = {
       body: { decision: 'overturn', reason: 'A quotation; no abuse seen.' },
     });
     assert.equal(decided.state, 'overturned');
-    await until('the key to work again', () => ask(s, 'A harmless question.').then(() => true, () => undefined));
+    await until('the key to work again', () =>
+      ask(s, 'A harmless question.').then(
+        () => true,
+        () => undefined,
+      ),
+    );
     return `${appeal.appealId} overturned by ${reviewer.staffId}; the key works again`;
   },
 };
@@ -258,7 +328,11 @@ const cancel: Step = {
     const refusal = await refusedCall(ask(s, 'hello'));
     assert.equal(refusal.code, 'account_cancelled');
     assert.equal((await refusalOf(call(identity.getAccount, auth(s)))).code, 'account_cancelled');
-    assert.equal((await refusalOf(call(identity.refreshSession, { baseUrl: s.base, body: { refreshToken: s.refreshToken } }))).code, 'refresh_invalid');
+    assert.equal(
+      (await refusalOf(call(identity.refreshSession, { baseUrl: s.base, body: { refreshToken: s.refreshToken } })))
+        .code,
+      'refresh_invalid',
+    );
     s.receiptToken = body.receiptToken;
     return `${body.cancellation.sagaId}: lost ${preview.consequences.map((c) => c.code).join(', ') || 'nothing'}; key now ${refusal.status} ${refusal.code}`;
   },
@@ -268,7 +342,10 @@ const seeErasure: Step = {
   name: 'find the platform data gone',
   run: async (s) => {
     const receipt = await until('every service to erase', async () => {
-      const { body } = await call(identity.getCancellation, { baseUrl: s.base, body: { receiptToken: s.receiptToken } });
+      const { body } = await call(identity.getCancellation, {
+        baseUrl: s.base,
+        body: { receiptToken: s.receiptToken },
+      });
       return body.status === 'erased' ? body : undefined;
     });
     const steps = receipt.steps.map((step) => {
@@ -276,7 +353,13 @@ const seeErasure: Step = {
       const kept = step.retained.map((r) => ` (keeps ${r.class} until ${r.until})`).join('');
       return `${step.service} ${Object.values(step.erased).reduce((a, b) => a + b, 0)}${kept}`;
     });
-    assert.deepEqual(receipt.steps.map((x) => x.service).sort(), ['billing', 'identity', 'key-issuance', 'moderation', 'verification']);
+    assert.deepEqual(receipt.steps.map((x) => x.service).sort(), [
+      'billing',
+      'identity',
+      'key-issuance',
+      'moderation',
+      'verification',
+    ]);
     return `erased rows: ${steps.join(', ')}`;
   },
 };
@@ -310,7 +393,13 @@ export const runMainJob = async (
       const text = await run(state);
       report({ step, name, ok: true, text, ms: performance.now() - began });
     } catch (error) {
-      report({ step, name, ok: false, text: error instanceof Error ? error.message : String(error), ms: performance.now() - began });
+      report({
+        step,
+        name,
+        ok: false,
+        text: error instanceof Error ? error.message : String(error),
+        ms: performance.now() - began,
+      });
       throw error;
     }
   };

@@ -18,7 +18,14 @@ const refuse = (reply: FastifyReply, requestId: string, problem: ProblemDefiniti
   reply
     .code(problem.status)
     .type('application/problem+json')
-    .send({ type: problemType(problem.code), title: problem.title, status: problem.status, code: problem.code, detail, requestId });
+    .send({
+      type: problemType(problem.code),
+      title: problem.title,
+      status: problem.status,
+      code: problem.code,
+      detail,
+      requestId,
+    });
 
 /** Starts the edge of one region on loopback. `upstreams` are the public origins of the region's services. */
 export const startEdge = async (options: {
@@ -28,23 +35,35 @@ export const startEdge = async (options: {
   upstreams: Readonly<Record<ServiceName, string>>;
 }) => {
   const prefixes = publicPrefixes();
-  const edge = Fastify({ logger: false, bodyLimit: 8 * 1024 * 1024, requestTimeout: 30_000, forceCloseConnections: 'idle' });
+  const edge = Fastify({
+    logger: false,
+    bodyLimit: 8 * 1024 * 1024,
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+  });
   edge.removeAllContentTypeParsers();
   edge.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   await edge.register(replyFrom, { undici: { connections: 64, headersTimeout: 30_000, bodyTimeout: 60_000 } });
   await edge.register(fastifyStatic, { root: swaggerUi, prefix: '/docs/assets/', index: false, wildcard: true });
 
   edge.get('/', async (_request, reply) => reply.redirect('/docs'));
-  edge.get('/docs', async (_request, reply) => reply.type('text/html; charset=utf-8').send(referencePage(options.region, apiServices)));
+  edge.get('/docs', async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(referencePage(options.region, apiServices)),
+  );
   edge.get('/docs/page.js', async (_request, reply) => {
     const urls = apiServices.map((name) => ({ name, url: `/docs/openapi/${name}.json` }));
     return reply
       .type('text/javascript; charset=utf-8')
-      .send(`window.ui=SwaggerUIBundle({urls:${JSON.stringify(urls)},dom_id:'#reference',presets:[SwaggerUIBundle.presets.apis,SwaggerUIStandalonePreset],layout:'StandaloneLayout',deepLinking:true});\n`);
+      .send(
+        `window.ui=SwaggerUIBundle({urls:${JSON.stringify(urls)},dom_id:'#reference',presets:[SwaggerUIBundle.presets.apis,SwaggerUIStandalonePreset],layout:'StandaloneLayout',deepLinking:true});\n`,
+      );
   });
   for (const name of apiServices) {
     edge.get(`/docs/openapi/${name}.json`, async () => {
-      const document = JSON.parse(readFileSync(join(generated.pathname, 'openapi', `${name}.json`), 'utf8')) as Record<string, unknown>;
+      const document = JSON.parse(readFileSync(join(generated.pathname, 'openapi', `${name}.json`), 'utf8')) as Record<
+        string,
+        unknown
+      >;
       return { ...document, servers: [{ url: options.origin, description: options.region.name }] };
     });
   }
@@ -52,7 +71,13 @@ export const startEdge = async (options: {
   edge.all('/*', async (request, reply) => {
     const path = request.url.split('?')[0] as string;
     const service = serviceOfPath(path, prefixes);
-    if (!service) return refuse(reply, request.id, notFound, `No service of region ${options.region.id} answers this path; see ${options.origin}/docs`);
+    if (!service)
+      return refuse(
+        reply,
+        request.id,
+        notFound,
+        `No service of region ${options.region.id} answers this path; see ${options.origin}/docs`,
+      );
     return reply.from(options.upstreams[service] + request.url, {
       rewriteRequestHeaders: (_original, headers) => ({
         ...headers,
@@ -63,7 +88,12 @@ export const startEdge = async (options: {
       }),
       onError: (failed) => {
         failed.header('retry-after', '1');
-        refuse(failed as FastifyReply, request.id, unavailable, `The ${service} service does not answer; retry in a second`);
+        refuse(
+          failed as FastifyReply,
+          request.id,
+          unavailable,
+          `The ${service} service does not answer; retry in a second`,
+        );
       },
     });
   });

@@ -31,7 +31,9 @@ export class StartError extends Error {
 const portIsFree = (port: number) =>
   new Promise<boolean>((resolve, reject) => {
     const probe = createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    );
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 
@@ -44,7 +46,10 @@ const takenPort = async (ports: readonly number[]) => {
 /** Addresses that a region has on this machine. */
 const localAddresses = (base: number, index: number) => {
   const ports = regionPorts(base, index);
-  return { api: `http://127.0.0.1:${ports.api}`, baseUrls: { payg: `http://127.0.0.1:${ports.gateway}/v1`, plan: null } };
+  return {
+    api: `http://127.0.0.1:${ports.api}`,
+    baseUrls: { payg: `http://127.0.0.1:${ports.gateway}/v1`, plan: null },
+  };
 };
 
 /** Starts everything; throws StartError or PostgresError with one clear sentence, and leaves nothing running then. */
@@ -52,7 +57,10 @@ export const startEmbedded = async (options: EmbeddedOptions) => {
   const { dataDir, portBase, profiles, progress = () => undefined } = options;
   const taken = await takenPort(allPorts(portBase, profiles.length));
   if (taken !== undefined) {
-    throw new StartError('port_in_use', `Port ${taken} is in use by another program: stop it, or choose other ports with MERIDIAN_PORT_BASE (now ${portBase}).`);
+    throw new StartError(
+      'port_in_use',
+      `Port ${taken} is in use by another program: stop it, or choose other ports with MERIDIAN_PORT_BASE (now ${portBase}).`,
+    );
   }
   const running: { name: string; stop: () => Promise<void> }[] = [];
   const stop = async () => {
@@ -63,17 +71,31 @@ export const startEmbedded = async (options: EmbeddedOptions) => {
     const postgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), durable: options.durable ?? true });
     running.push({ name: 'postgres', stop: () => postgres.stop() });
 
-    const secrets = await embeddedSecrets(dataDir, profiles.map((p) => p.id));
+    const secrets = await embeddedSecrets(
+      dataDir,
+      profiles.map((p) => p.id),
+    );
     progress('starting the sandbox');
     const ports = sandboxPorts(portBase);
     const sandbox = await startSandbox(sandboxConfig(secrets.sandbox, ports, profiles, progress));
     running.push({ name: 'sandbox', stop: () => sandbox.stop() });
 
-    const directory = Object.fromEntries(profiles.map((p, i) => [p.id, { name: p.name, addresses: localAddresses(portBase, i) }]));
+    const directory = Object.fromEntries(
+      profiles.map((p, i) => [p.id, { name: p.name, addresses: localAddresses(portBase, i) }]),
+    );
     progress(`starting ${profiles.length} regions`);
     const started = await Promise.allSettled(
       profiles.map((profile, index) =>
-        startRegion({ profile, directory, ports: regionPorts(portBase, index), postgres, secrets, sandbox, dataDir, logLevel: options.logLevel ?? 'warn' }),
+        startRegion({
+          profile,
+          directory,
+          ports: regionPorts(portBase, index),
+          postgres,
+          secrets,
+          sandbox,
+          dataDir,
+          logLevel: options.logLevel ?? 'warn',
+        }),
       ),
     );
     const regions: RunningRegion[] = [];

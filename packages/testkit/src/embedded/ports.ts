@@ -19,7 +19,12 @@ export const regionPorts = (base: number, index: number): RegionPorts => {
   const portsFrom = (start: number) =>
     Object.fromEntries(serviceNames.map((name, i) => [name, start + i])) as Record<ServiceName, number>;
   const publicOf = portsFrom(first + 2);
-  return { api: first, gateway: first + 1, publicOf: { ...publicOf, gateway: first + 1 }, internalOf: portsFrom(first + 8) };
+  return {
+    api: first,
+    gateway: first + 1,
+    publicOf: { ...publicOf, gateway: first + 1 },
+    internalOf: portsFrom(first + 8),
+  };
 };
 
 /** Every port that a copy with `regions` regions listens on. */

@@ -23,19 +23,30 @@ const drawRegion = () => ({
   >,
   databasePasswords: Object.fromEntries(serviceNames.map((name) => [name, random()])) as Record<ServiceName, string>,
   busPassword: random(),
-  identity: { identifierPepper: random(), codePepper: random(), contactKey: key32(), refreshSecret: random(), signingKeySecret: key32() },
+  identity: {
+    identifierPepper: random(),
+    codePepper: random(),
+    contactKey: key32(),
+    refreshSecret: random(),
+    signingKeySecret: key32(),
+  },
   verification: { identityDataKey: key32(), blindIndexKey: random() },
   billing: { payloadKey: key32() },
   keyIssuance: { pepper: random(), answerSecret: key32() },
   moderation: { fingerprintKey: random(), caseKey: key32() },
 });
 export type RegionSecrets = ReturnType<typeof drawRegion>;
-export type EmbeddedSecrets = { readonly regions: Readonly<Record<string, RegionSecrets>>; readonly sandbox: SandboxSecrets };
+export type EmbeddedSecrets = {
+  readonly regions: Readonly<Record<string, RegionSecrets>>;
+  readonly sandbox: SandboxSecrets;
+};
 
 /** Reads the secrets of a data folder, drawing what is missing. A region added later gets its own; nothing is ever drawn twice. */
 export const embeddedSecrets = async (dataDir: string, regions: readonly string[]): Promise<EmbeddedSecrets> => {
   const file = join(dataDir, 'secrets.json');
-  const kept: EmbeddedSecrets | undefined = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as EmbeddedSecrets) : undefined;
+  const kept: EmbeddedSecrets | undefined = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as EmbeddedSecrets)
+    : undefined;
   const missing = regions.filter((id) => !kept?.regions[id]);
   if (kept && missing.length === 0) return kept;
   const drawnSandbox = await createSandboxSecrets([...missing]);
