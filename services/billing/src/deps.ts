@@ -8,6 +8,9 @@ import type { BillingMetrics } from './metrics.ts';
 
 export type BillingTx = Tx<BillingSchema>;
 
+/** A transaction, or the database outside of one. */
+export type Reader = Pick<BillingTx, 'selectFrom' | 'getExecutor'>;
+
 export type BillingDeps = {
   readonly region: string;
   /** ISO 4217 code of the region's one currency. */

@@ -4,8 +4,7 @@ import { fail } from '@meridian/kit/http/problems.ts';
 
 export type Place = { readonly at: Date; readonly id: string };
 
-export const writeCursor = ({ at, id }: Place): string =>
-  Buffer.from(`${at.getTime()} ${id}`).toString('base64url');
+export const writeCursor = ({ at, id }: Place): string => Buffer.from(`${at.getTime()} ${id}`).toString('base64url');
 
 /** Refuses with `invalid_input` what `writeCursor` did not write. */
 export const readCursor = (cursor: string | undefined): Place | undefined => {

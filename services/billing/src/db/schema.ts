@@ -52,7 +52,11 @@ export interface BillingSchema extends KitSchema {
     status: OrderStatus;
     payment: ColumnType<Payment | null, string | null | undefined, string | null>;
     channel_payment_id: ColumnType<string | null, string | null | undefined, string | null>;
-    booked_to: ColumnType<'user_cash' | 'suspense' | null, 'user_cash' | 'suspense' | null | undefined, 'user_cash' | 'suspense'>;
+    booked_to: ColumnType<
+      'user_cash' | 'suspense' | null,
+      'user_cash' | 'suspense' | null | undefined,
+      'user_cash' | 'suspense'
+    >;
     created_at: Timestamp;
     expires_at: Timestamp;
     paid_at: NullableTimestamp;
@@ -67,7 +71,7 @@ export interface BillingSchema extends KitSchema {
     order_no: string | null;
     outcome: 'credited' | 'suspense' | 'repeated' | 'noted' | 'refused';
     reason: string | null;
-    body_sha256: string;
+    body: Buffer;
     times: Generated<number>;
     received_at: Timestamp;
     last_received_at: Timestamp;

@@ -1,7 +1,7 @@
 // SQL of the ledger. A posting and the balance it changes are always written in the same transaction (book-for-user.ts).
 import { type RawBuilder, sql } from 'kysely';
 import type { LedgerAccountKind, LedgerKind, LedgerSource } from '../db/schema.ts';
-import type { BillingTx } from '../deps.ts';
+import type { BillingTx, Reader } from '../deps.ts';
 import type { Balance } from './balance.ts';
 
 /** Nano-units; credit positive, debit negative. Owner: account, channel, or '' for the platform's own. */
@@ -46,7 +46,11 @@ export const ensureChannelAccounts = async (tx: BillingTx, channels: readonly st
     { kind: 'clearing' as const, owner },
     { kind: 'suspense' as const, owner },
   ]);
-  await tx.insertInto('ledger_account').values(rows).onConflict((c) => c.doNothing()).execute();
+  await tx
+    .insertInto('ledger_account')
+    .values(rows)
+    .onConflict((c) => c.doNothing())
+    .execute();
 };
 
 /** The account's ledger account and its balance of zero, if they do not exist yet. */
@@ -55,10 +59,12 @@ export const ensureUserAccount = async (tx: BillingTx, accountId: string, curren
     with made as (
       insert into ledger_account (kind, owner) values ('user_cash', ${accountId}) on conflict do nothing returning id
     )
-    insert into balance (account_id, ledger_account_id, currency) select ${accountId}, id, ${currency} from made`.execute(tx);
+    insert into balance (account_id, ledger_account_id, currency) select ${accountId}, id, ${currency} from made`.execute(
+    tx,
+  );
 };
 
-export const readBalance = async (tx: Pick<BillingTx, 'selectFrom'>, accountId: string): Promise<Balance> => {
+export const readBalance = async (tx: Reader, accountId: string): Promise<Balance> => {
   const row = await tx
     .selectFrom('balance')
     .select(['available', 'held'])

@@ -1,6 +1,6 @@
 // The proof that every balance is the sum of its entries, and its held part the sum of the open holds.
 import { sql } from 'kysely';
-import type { BillingTx } from '../deps.ts';
+import type { Reader } from '../deps.ts';
 
 export type Unproven = {
   readonly accountId: string;
@@ -21,7 +21,7 @@ export type Proof = {
  * Checks at most `limit` balances after `from`. One statement, hence one snapshot: a booking that commits meanwhile is seen whole or
  * not at all.
  */
-export const proveBalances = async (tx: BillingTx, { from = 0n, limit = 500 } = {}): Promise<Proof> => {
+export const proveBalances = async (tx: Reader, { from = 0n, limit = 500 } = {}): Promise<Proof> => {
   type Row = Unproven & { readonly place: bigint };
   const { rows } = await sql<Row>`
     select b.ledger_account_id as place, b.account_id as "accountId", b.available + b.held as stated, b.held,

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
-import type { BillingTx } from '../deps.ts';
+import type { BillingTx, Reader } from '../deps.ts';
 import type { Price } from './price.ts';
 
 export type PriceRow = Price & { readonly effectiveFrom: Date };
 
 /** The versions in force at `at`, one per model, by model. */
-export const pricesInForce = async (tx: BillingTx, at: Date): Promise<PriceRow[]> => {
+export const pricesInForce = async (tx: Reader, at: Date): Promise<PriceRow[]> => {
   const { rows } = await sql<PriceRow>`
     select distinct on (model) model, version, prompt_per_million as "promptPerMillion", cached_per_million as "cachedPerMillion",
       completion_per_million as "completionPerMillion", effective_from as "effectiveFrom"
@@ -13,7 +13,7 @@ export const pricesInForce = async (tx: BillingTx, at: Date): Promise<PriceRow[]
   return rows;
 };
 
-export const priceInForce = async (tx: BillingTx, model: string, at: Date): Promise<Price | undefined> => {
+export const priceInForce = async (tx: Reader, model: string, at: Date): Promise<Price | undefined> => {
   const { rows } = await sql<Price>`
     select model, version, prompt_per_million as "promptPerMillion", cached_per_million as "cachedPerMillion",
       completion_per_million as "completionPerMillion"

@@ -19,6 +19,12 @@ export const divideHalfEven = (n: bigint, d: bigint): bigint => {
   return quotient;
 };
 
+/** Math.max takes no bigint. */
+export const larger = (a: bigint, b: bigint): bigint => {
+  if (a > b) return a;
+  return b;
+};
+
 const divideUp = (n: bigint, d: bigint): bigint => (n + d - 1n) / d;
 
 /** Nano-units for what was used. `cachedTokens` are part of `promptTokens` and have a rate of their own. */
@@ -32,7 +38,7 @@ export const costOf = (rates: Rates, usage: UsageFigures): bigint =>
 
 /** The most that so many tokens can cost, however many of the prompt come from the cache; rounded up. */
 export const boundOf = (rates: Rates, promptTokens: number, completionTokens: number): bigint => {
-  const dearer = rates.promptPerMillion > rates.cachedPerMillion ? rates.promptPerMillion : rates.cachedPerMillion;
+  const dearer = larger(rates.promptPerMillion, rates.cachedPerMillion);
   return divideUp(BigInt(promptTokens) * dearer + BigInt(completionTokens) * rates.completionPerMillion, million);
 };
 

@@ -1,7 +1,7 @@
 import type { Profile } from '@meridian/regions/profile.ts';
 import type { BillingDeps, BillingTx } from '../deps.ts';
-import { sameRates } from './price.ts';
 import { insertPrice, pricesInForce } from './price.store.ts';
+import { sameRates } from './price.ts';
 
 /** Brings the price book up to the profile: a model gets a new version, in force at once, only when one of its rates changed. */
 export const seedPrices = async (tx: BillingTx, deps: BillingDeps, models: Profile['models']): Promise<void> => {

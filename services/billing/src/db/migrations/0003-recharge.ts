@@ -28,7 +28,7 @@ export const recharge = (currency: string): Migration =>
      )`,
     'create index recharge_order_of_account on recharge_order (account_id, created_at desc, id desc)',
     'create index recharge_order_due on recharge_order (next_query_at) where next_query_at is not null',
-    // What channels told us. Of the message itself only the hash is kept: it can prove a dispute and holds no payer's data.
+    // What channels told us, with a proven signature. The message itself is evidence in a dispute and may name the payer: encrypted.
     `create table channel_event (
        channel text not null,
        event_id text not null,
@@ -36,7 +36,7 @@ export const recharge = (currency: string): Migration =>
        order_no text,
        outcome text not null check (outcome in ('credited', 'suspense', 'repeated', 'noted', 'refused')),
        reason text,
-       body_sha256 text not null,
+       body bytea not null,
        times integer not null default 1,
        received_at timestamptz not null,
        last_received_at timestamptz not null,
