@@ -1,0 +1,88 @@
+// Brings a database to the newest version the code knows. One migration table, kit's migrations first, then the service's own.
+import { Kysely, PostgresDialect } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import pg from 'pg';
+import type { Logger } from '../telemetry/log.ts';
+import { kitMigrations } from './kit-migrations.ts';
+
+/** `database_newer`: the database has migrations that this code does not know. */
+export class DatabaseNewerError extends Error {
+  override name = 'DatabaseNewerError';
+  code = 'database_newer';
+}
+
+const prefixed = (prefix: string, migrations: Record<string, Migration>) =>
+  Object.entries(migrations).map(([name, migration]): [string, Migration] => {
+    if (!/^[0-9]{4}-[a-z0-9-]+$/.test(name))
+      throw new Error(`migration "${name}" must be named like 0001-what-it-does`);
+    return [`${prefix}/${name}`, migration];
+  });
+
+// "kit/" sorts before "service/". A kit migration added later runs although service migrations already ran, so order is per group.
+const everyMigration = (own: Record<string, Migration>) =>
+  Object.fromEntries([...prefixed('kit', kitMigrations), ...prefixed('service', own)]);
+
+const withMigrator = async <T>(
+  url: string,
+  migrations: Record<string, Migration>,
+  schema: string | undefined,
+  work: (migrator: Migrator) => Promise<T>,
+): Promise<T> => {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 1,
+    connectionTimeoutMillis: 5_000,
+    lock_timeout: 60_000,
+    application_name: 'migrate',
+  });
+  pool.on('connect', (client) => client.on('error', () => undefined)); // the running query fails with the same error
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  try {
+    const provider = { getMigrations: async () => migrations };
+    return await work(
+      new Migrator({
+        db,
+        provider,
+        allowUnorderedMigrations: true,
+        migrationTableName: 'migration',
+        migrationLockTableName: 'migration_lock',
+        ...(schema ? { migrationTableSchema: schema } : {}),
+      }),
+    );
+  } finally {
+    await db.destroy();
+  }
+};
+
+/** Runs `migrations` under exactly these names; concurrent callers wait for each other (advisory lock in one transaction). */
+export const runMigrations = async (options: {
+  url: string;
+  migrations: Record<string, Migration>;
+  log: Logger;
+  /** Schema of the migration table; created when absent. Default: public. */
+  schema?: string;
+}): Promise<void> => {
+  await withMigrator(options.url, options.migrations, options.schema, async (migrator) => {
+    const { error, results = [] } = await migrator.migrateToLatest();
+    for (const { migrationName, status } of results)
+      options.log.info({ migration: migrationName, status }, 'migration');
+    if (error === undefined) return;
+    const text = error instanceof Error ? error.message : String(error);
+    const unknown = /previously executed migration (\S+) is missing/.exec(text)?.[1];
+    if (unknown)
+      throw new DatabaseNewerError(
+        `the database has migration "${unknown}", which this version of the code does not know: deploy the newer code or restore an older database`,
+      );
+    throw error;
+  });
+};
+
+/** Migrates a service's database: kit's tables, then `migrations` (static index, names like `0001-accounts`). All or nothing. */
+export const migrate = (options: { url: string; migrations: Record<string, Migration>; log: Logger }): Promise<void> =>
+  runMigrations({ ...options, migrations: everyMigration(options.migrations) });
+
+/** Names of migrations the database still lacks (for readiness). */
+export const pendingMigrations = (options: { url: string; migrations: Record<string, Migration> }): Promise<string[]> =>
+  withMigrator(options.url, everyMigration(options.migrations), undefined, async (migrator) =>
+    (await migrator.getMigrations()).filter((m) => m.executedAt === undefined).map((m) => m.name),
+  );

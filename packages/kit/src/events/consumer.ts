@@ -1,0 +1,156 @@
+// Receives a service's events: refuses what is foreign, applies each once and in order, parks what cannot be applied.
+
+import type { ServiceName } from '@meridian/contracts/endpoint.ts';
+import type { Envelope } from '@meridian/contracts/event.ts';
+import type { Database } from '../db/database.ts';
+import type { KitSchema } from '../db/schema.ts';
+import { errorCode } from '../error-code.ts';
+import { type Hit, noFailpoints } from '../failpoints.ts';
+import type { Now } from '../ids.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { scrub } from '../telemetry/redaction.ts';
+import { applyEvent, indexReactions, parkFailed } from './apply-event.ts';
+import { isTransient } from './classify.ts';
+import { createHousekeeping } from './consumer-housekeeping.ts';
+import type { DeliveredRecord, EventBus, Subscription } from './event-bus.ts';
+import type { Reaction } from './reaction.ts';
+import { readEnvelope } from './read-record.ts';
+import { backOff, wait } from './wait.ts';
+
+export type ConsumerOptions<S extends KitSchema> = {
+  service: ServiceName;
+  region: string;
+  /** The group, and the consumer's name in the inbox: never rename it, or everything is received again. Default: the service's name. */
+  group?: string;
+  db: Database<S>;
+  bus: EventBus;
+  topics: readonly string[];
+  reactions: readonly Reaction<S>[];
+  log: Logger;
+  metrics: Metrics;
+  now: Now;
+  /** How often parked events are looked at and lag is measured; default 1 000 ms. */
+  housekeepingMs?: number;
+  hit?: Hit;
+};
+
+export type Consumer = { start(): Promise<void>; stop(): Promise<void> };
+
+// An unknown error may be a race or a programming error; a few tries tell them apart.
+const triesBeforeParking = 3;
+
+/** A consumer; `start` subscribes, `stop` ends after the event in hand. Transient faults are retried in place for ever. */
+export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>): Consumer => {
+  const { region, db, bus, topics, log, metrics, now } = options;
+  const group = options.group ?? options.service;
+  const hit = options.hit ?? noFailpoints;
+  const foreignTopic = topics.find((topic) => !topic.startsWith(`${region}.`));
+  if (foreignTopic !== undefined) throw new Error(`topic ${foreignTopic} is not of region ${region}`);
+  const deps = { db, consumer: group, reactions: indexReactions(options.reactions), hit };
+  const housekeeping = createHousekeeping({
+    ...deps,
+    bus,
+    log,
+    metrics,
+    now,
+    everyMs: options.housekeepingMs ?? 1_000,
+  });
+
+  const parkBroken = async (record: DeliveredRecord, event: Envelope | undefined, err: unknown, attempts: number) => {
+    const about = { eventId: record.eventId, accountId: record.key, payload: record.payload, attempts };
+    const type = event?.type ?? 'unreadable';
+    // Without an envelope the topic stands for the source; the sequence then shows a gap, which is held and alarmed.
+    const place = { source: event?.source ?? record.topic, type, seq: event?.accountseq };
+    const error = scrub(err instanceof Error ? err.message : String(err));
+    const outcome = await parkFailed(deps, { ...about, ...place, error });
+    metrics.eventsHandled.inc({ group, type, outcome });
+    if (outcome === 'parked') {
+      metrics.eventsParked.inc({ group, type });
+      log.error(
+        { err, group, eventId: record.eventId, type, attempts },
+        'event parked; later events of its account wait behind it',
+      );
+    }
+  };
+
+  const read = (record: DeliveredRecord): Envelope | 'foreign' | Error => {
+    try {
+      return readEnvelope(record, region);
+    } catch (err) {
+      if (errorCode(err) === 'event_foreign_region') return 'foreign';
+      return err instanceof Error ? err : new Error(String(err));
+    }
+  };
+
+  const attempt = async (record: DeliveredRecord, event: Envelope) => {
+    const { outcome, released } = await applyEvent(deps, event, record.payload);
+    metrics.eventsHandled.inc({ group, type: event.type, outcome });
+    if (outcome === 'held') {
+      metrics.eventGaps.inc({ group, source: event.source });
+      log.error(
+        { group, eventId: event.id, source: event.source, seq: event.accountseq },
+        'event held: an earlier one of its account is missing',
+      );
+    }
+    if (outcome === 'applied')
+      metrics.eventAge.observe({ group }, Math.max(0, (now().getTime() - Date.parse(event.time)) / 1_000));
+    if (released > 0) housekeeping.poke();
+  };
+
+  const handle = async (record: DeliveredRecord, signal: AbortSignal): Promise<void> => {
+    const event = read(record);
+    if (event === 'foreign') {
+      metrics.eventsForeign.inc({ group });
+      log.error({ group, topic: record.topic, eventId: record.eventId }, 'event of another region refused');
+      return;
+    }
+    let tried = 0;
+    for (let failures = 1; ; failures += 1) {
+      try {
+        if (event instanceof Error || tried >= triesBeforeParking) throw event;
+        return await attempt(record, event);
+      } catch (err) {
+        const fault = err;
+        const transient = isTransient(fault);
+        if (!transient) {
+          tried += 1;
+          const hopeless =
+            event instanceof Error || errorCode(fault) === 'event_contract' || tried >= triesBeforeParking;
+          if (hopeless) {
+            try {
+              return await parkBroken(record, event instanceof Error ? undefined : event, fault, tried);
+            } catch (parkingFault) {
+              if (!isTransient(parkingFault)) throw parkingFault;
+            }
+          }
+        }
+        metrics.eventRetries.inc({ group });
+        if (failures === 1 || failures % 20 === 0)
+          log.warn({ err, group, eventId: record.eventId, failures }, 'event will be tried again');
+        if (signal.aborted) throw err;
+        await wait(backOff(failures, 50, 5_000), signal);
+        if (signal.aborted) throw err;
+      }
+    }
+  };
+
+  let subscription: Subscription | undefined;
+  return {
+    start: async () => {
+      subscription ??= await bus.subscribe({
+        group,
+        topics,
+        handler: async (record, { signal }) => {
+          await handle(record, signal);
+          await hit('after-commit-before-offset');
+        },
+      });
+      housekeeping.start();
+    },
+    stop: async () => {
+      await Promise.all([subscription?.stop(), housekeeping.stop()]);
+      subscription = undefined;
+    },
+  };
+};

@@ -1,0 +1,67 @@
+// Who is calling: the bearer token of the request, checked by the verifier of the endpoint's auth kind.
+import { forbidden, unauthenticated } from '@meridian/contracts/common.ts';
+import type { EndpointDefinition, ServiceName, StaffRole } from '@meridian/contracts/endpoint.ts';
+import { fail } from './problems.ts';
+
+export type UserAuth = { readonly accountId: string; readonly sessionId: string };
+export type StaffAuth = { readonly staffId: string; readonly roles: readonly StaffRole[] };
+export type ServiceAuth = { readonly caller: ServiceName };
+
+export type Verifiers = {
+  readonly verifyUser?: (token: string) => Promise<UserAuth>;
+  readonly verifyStaff?: (token: string) => Promise<StaffAuth>;
+  readonly verifyService?: (token: string) => Promise<ServiceAuth>;
+};
+
+/** What a handler learns of its caller, by the endpoint's auth kind. */
+export type Auth<E extends EndpointDefinition> = E['auth']['kind'] extends 'user'
+  ? UserAuth
+  : E['auth']['kind'] extends 'staff'
+    ? StaffAuth
+    : E['auth']['kind'] extends 'service'
+      ? ServiceAuth
+      : null;
+
+/** Longest token looked at. Ours are below 1 KiB; anything longer is refused before it is parsed. */
+const maxTokenLength = 4096;
+
+const bearerOf = (authorization: string | undefined): string => {
+  if (authorization === undefined) return fail(unauthenticated, { detail: 'The Authorization header is missing' });
+  const match = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization.length > maxTokenLength ? '' : authorization);
+  return match?.[1] ?? fail(unauthenticated, { detail: 'The Authorization header must be "Bearer <token>"' });
+};
+
+type Identity = UserAuth | StaffAuth | ServiceAuth | null;
+
+/** The check of one endpoint, or undefined where nobody need prove who they are. Throws at once if its verifier is not configured. */
+export const createAuthenticator = (
+  endpoint: EndpointDefinition,
+  verifiers: Verifiers,
+): ((authorization: string | undefined) => Promise<Identity>) | undefined => {
+  const { auth, id } = endpoint;
+  const missing = (name: string): never => {
+    throw new Error(`Endpoint ${id} needs ${name}, but the server was created without it`);
+  };
+  if (auth.kind === 'user') {
+    const verify = verifiers.verifyUser ?? missing('verifyUser');
+    return async (authorization) => verify(bearerOf(authorization));
+  }
+  if (auth.kind === 'staff') {
+    const verify = verifiers.verifyStaff ?? missing('verifyStaff');
+    return async (authorization) => {
+      const staff = await verify(bearerOf(authorization));
+      if (!auth.roles.some((role) => staff.roles.includes(role)))
+        fail(forbidden, { detail: `Needs one of the roles ${auth.roles.join(', ')}` });
+      return staff;
+    };
+  }
+  if (auth.kind === 'service') {
+    const verify = verifiers.verifyService ?? missing('verifyService');
+    return async (authorization) => {
+      const service = await verify(bearerOf(authorization));
+      if (!auth.callers.includes(service.caller)) fail(forbidden, { detail: `${service.caller} may not call this` });
+      return service;
+    };
+  }
+  return undefined;
+};

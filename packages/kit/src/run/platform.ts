@@ -1,0 +1,236 @@
+// What every service's composition root starts from: log, metrics, database, events, tokens and the two listeners, wired once.
+import { type CallAnswer, type CallOptions, call } from '@meridian/client/client.ts';
+import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
+import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
+import { exportJWK } from 'jose';
+import type { Migration } from 'kysely/migration';
+import type { DestinationStream } from 'pino';
+import { remoteKeys } from '../auth/remote-keys.ts';
+import { createServiceTokens } from '../auth/service-tokens.ts';
+import { createServiceVerifier } from '../auth/service-verifier.ts';
+import { createStaffVerifier } from '../auth/staff-verifier.ts';
+import { createUserVerifier } from '../auth/user-verifier.ts';
+import { createDatabase, type Database, type Tx } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import type { KitSchema } from '../db/schema.ts';
+import { createConsumer } from '../events/consumer.ts';
+import { createPostgresBus, migratePostgresBus } from '../events/postgres-bus.ts';
+import { type EventMessage, publish } from '../events/publish.ts';
+import type { Reaction } from '../events/reaction.ts';
+import { createRelay } from '../events/relay.ts';
+import type { Verifiers } from '../http/authenticate.ts';
+import type { ProblemRenderer } from '../http/problems.ts';
+import { createServer, type HttpServer } from '../http/server.ts';
+import type { Now } from '../ids.ts';
+import { createLog, type Logger } from '../telemetry/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { type Background, createBackground } from './background.ts';
+import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
+import { type Running as Life, stopInOrder } from './run.ts';
+
+/** A started service. `publicUrl` and `internalUrl` are the origins of its listeners. */
+export type Running = Life & { readonly publicUrl: string; readonly internalUrl: string };
+
+/** What a test or the all-in-one start may replace. */
+export type Overrides = {
+  readonly now?: Now;
+  readonly log?: Logger;
+  readonly destination?: DestinationStream;
+  readonly verifiers?: Verifiers;
+};
+
+/** Public address of every region by id: refusals name the home of what belongs elsewhere. */
+export type Directory = Readonly<Record<string, { readonly addresses: { readonly api: string } }>>;
+
+export type CoreOptions = {
+  readonly service: ServiceName;
+  readonly region: string;
+  readonly directory: Directory;
+  readonly corsOrigins: readonly string[];
+  readonly config: SharedConfig;
+  readonly overrides?: Overrides;
+  readonly render?: ProblemRenderer;
+};
+
+export type Core = {
+  readonly service: ServiceName;
+  readonly region: string;
+  readonly now: Now;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly publicServer: HttpServer;
+  readonly internalServer: HttpServer;
+  /** Calls another service's internal endpoint with a token of this service. */
+  readonly call: <E extends EndpointDefinition>(endpoint: E, options: CallOptions<E>) => Promise<CallAnswer<E>>;
+  readonly every: Background['every'];
+};
+
+/** In the embedded mode nothing may be reached from outside: plain HTTP is for the loopback interface only. */
+const assertLoopback = ({ PUBLIC_LISTEN, INTERNAL_LISTEN }: SharedConfig) => {
+  for (const [name, { host }] of Object.entries({ PUBLIC_LISTEN, INTERNAL_LISTEN }))
+    if (host !== '127.0.0.1' && host !== '::1')
+      throw new Error(`${name}: the embedded mode listens on 127.0.0.1 or [::1] only, not on ${host}`);
+};
+
+const buildCore = async (options: CoreOptions, idempotency?: { read: unknown }) => {
+  const { service, region, config, overrides = {} } = options;
+  assertLoopback(config);
+  const now = overrides.now ?? (() => new Date());
+  const log =
+    overrides.log ??
+    createLog({
+      service,
+      region,
+      level: config.LOG_LEVEL,
+      ...(overrides.destination && { destination: overrides.destination }),
+    });
+  const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
+  const directory = Object.fromEntries(
+    Object.entries(options.directory).map(([id, { addresses }]) => [id, addresses.api]),
+  );
+  const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded' });
+  const rules = { region, now, directory };
+  const publicKeys = await Promise.all(
+    Object.entries(config.SERVICE_KEYS).map(async ([name, key]) => [name, await exportJWK(key)] as const),
+  );
+  const verifiers: Verifiers = {
+    verifyUser: createUserVerifier({ ...rules, issuer: config.ISSUER, audience: 'meridian', keys }),
+    verifyStaff: createStaffVerifier({ ...rules, issuer: config.ISSUER, keys }),
+    verifyService: createServiceVerifier({ ...rules, service, keys: Object.fromEntries(publicKeys) }),
+    ...overrides.verifiers,
+  };
+  const server = (listener: 'public' | 'internal') =>
+    createServer({
+      service,
+      region,
+      log,
+      metrics,
+      now,
+      listener,
+      trustedProxies: config.TRUSTED_PROXIES,
+      corsOrigins: options.corsOrigins,
+      production: config.MERIDIAN_MODE !== 'embedded',
+      ...verifiers,
+      ...(idempotency && { idempotency }),
+      ...(options.render && listener === 'public' && { render: options.render }),
+    });
+  const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
+  const background = createBackground(log);
+  const core: Core = {
+    service,
+    region,
+    now,
+    log,
+    metrics,
+    publicServer: server('public'),
+    internalServer: server('internal'),
+    call: async (endpoint, callOptions) =>
+      call(endpoint, { ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
+    every: background.every,
+  };
+  const listen = async () => {
+    const internal = await core.internalServer.listen(config.INTERNAL_LISTEN);
+    const open = await core.publicServer.listen(config.PUBLIC_LISTEN);
+    background.start();
+    return { publicUrl: open.url, internalUrl: internal.url, addresses: { public: open.url, internal: internal.url } };
+  };
+  /** Readiness off first, then the listeners, then the jobs: what stops later may still be needed by a request in flight. */
+  const stopSteps = [
+    {
+      name: 'http',
+      stop: async () => {
+        core.publicServer.drain();
+        core.internalServer.drain();
+        await Promise.all([core.publicServer.close(), core.internalServer.close()]);
+      },
+    },
+    { name: 'background', stop: () => background.stop() },
+  ];
+  return { core, listen, stopSteps };
+};
+
+/** A service without a database: the gateway. */
+export const createStatelessPlatform = async (options: CoreOptions) => {
+  const { core, listen, stopSteps } = await buildCore(options);
+  return {
+    ...core,
+    start: async (): Promise<Running> => ({ ...(await listen()), stop: () => stopInOrder(stopSteps, core.log) }),
+  };
+};
+
+export type PlatformOptions = Omit<CoreOptions, 'config'> & {
+  readonly config: PlatformConfig;
+  readonly migrations: Record<string, Migration>;
+};
+
+export type Platform<S extends KitSchema> = Core & {
+  readonly db: Database<S>;
+  /** Writes an event into the outbox of the running transaction; returns its id. */
+  readonly publish: <E extends EventDefinition>(tx: Tx<S>, event: E, message: EventMessage<E>) => Promise<string>;
+  /** Migrates (embedded mode), then starts relay, consumer, jobs and listeners. Call it once, after the routes are added. */
+  readonly start: (options: {
+    readonly listensTo: readonly ServiceName[];
+    readonly reactions: readonly Reaction<S>[];
+    /** Runs after the migrations and before anything else: first signing key, price book and the like. */
+    readonly prepare?: () => Promise<void>;
+  }) => Promise<Running>;
+};
+
+/** A service with a database of its own. Nothing is reached before `start`. */
+export const createPlatform = async <S extends KitSchema>(options: PlatformOptions): Promise<Platform<S>> => {
+  const { service, region, config, migrations, overrides } = options;
+  const log =
+    overrides?.log ??
+    createLog({
+      service,
+      region,
+      level: config.LOG_LEVEL,
+      ...(overrides?.destination && { destination: overrides.destination }),
+    });
+  const db = createDatabase<S>({
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL,
+    log,
+    applicationName: service,
+  });
+  const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
+  const { now, metrics } = core;
+  const bus = createPostgresBus({ url: config.EVENT_BUS_URL, log, now, poolSize: 2 });
+  const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
+  for (const server of [core.publicServer, core.internalServer])
+    server.addCheck('database', async () => void (await db.pool.query('select 1')));
+  return {
+    ...core,
+    db,
+    publish: (tx, event, message) => publish(tx, { service, region, now }, event, message),
+    start: async ({ listensTo, reactions, prepare }) => {
+      await migrate({ url: config.DATABASE_URL, migrations, log });
+      await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+      await prepare?.();
+      const topics = listensTo.map((publisher) => topicOf(region, publisher));
+      const consumer =
+        topics.length > 0
+          ? createConsumer<S>({ service, region, group: service, db, bus, topics, reactions, log, metrics, now })
+          : undefined;
+      relay.start();
+      await consumer?.start();
+      const stop = () =>
+        stopInOrder(
+          [
+            ...stopSteps,
+            { name: 'consumer', stop: () => consumer?.stop() },
+            { name: 'relay', stop: () => relay.stop() },
+            { name: 'bus', stop: () => bus.close(5_000) },
+            { name: 'database', stop: () => db.close() },
+          ],
+          log,
+        );
+      try {
+        return { ...(await listen()), stop };
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    },
+  };
+};

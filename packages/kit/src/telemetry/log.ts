@@ -1,0 +1,59 @@
+// Structured logs (pino), with the platform's one redaction list. Log ids, codes and counts; never bodies or personal data.
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { credentialNames, personalNames, scrub } from './redaction.ts';
+
+export type Logger = PinoLogger;
+
+// `name` and `message` at the top are pino's own and an error's fields; `code`, `key` and `name` matter below the top only.
+const topLevelAllowed = new Set<string>(['name', 'message', 'code', 'key']);
+const paths = [...credentialNames, ...personalNames].flatMap((name) => {
+  const part = name.includes('-') ? `["${name}"]` : name;
+  const dot = name.includes('-') ? '' : '.';
+  const deep = [
+    `body${dot}${part}`,
+    `headers${dot}${part}`,
+    `req.headers${dot}${part}`,
+    `res.headers${dot}${part}`,
+    `*${dot}${part}`,
+  ];
+  return topLevelAllowed.has(name) ? deep : [part, ...deep];
+});
+
+/** An error as logged: PostgreSQL's `detail`, `where` and parameters quote row values, so they are left out, and texts are scrubbed. */
+export const serializeError = (error: unknown): Record<string, unknown> => {
+  if (!(error instanceof Error)) return { type: typeof error, text: scrub(String(error)) };
+  const { code, constraint, table, status } = error as Error &
+    Record<'code' | 'constraint' | 'table' | 'status', unknown>;
+  // Class 22 (data exception) messages quote the offending value: https://www.postgresql.org/docs/18/errcodes-appendix.html
+  const quotesData = typeof code === 'string' && /^22[0-9A-Z]{3}$/.test(code);
+  const summary = quotesData ? 'a value the database refused' : scrub(error.message);
+  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  return {
+    type: error.name,
+    code,
+    constraint,
+    table,
+    status,
+    summary,
+    stack: frames.join('\n'),
+    cause: error.cause === undefined ? undefined : serializeError(error.cause),
+  };
+};
+
+/** A service's logger. `destination` defaults to standard output. */
+export const createLog = (options: {
+  service: string;
+  region: string;
+  level: string;
+  destination?: DestinationStream;
+}): Logger => {
+  const settings = {
+    level: options.level,
+    base: { service: options.service, region: options.region },
+    redact: { paths, censor: '[redacted]' },
+    serializers: { err: serializeError, error: serializeError },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return options.destination ? pino(settings, options.destination) : pino(settings);
+};

@@ -1,0 +1,116 @@
+// A whole Meridian on one machine: embedded PostgreSQL, the sandbox, and one stack per region, in one process.
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Profile } from '@meridian/regions/profile.ts';
+import { startSandbox } from '@meridian/sandbox/sandbox.ts';
+import { startPostgres } from '../postgres/start-postgres.ts';
+import { allPorts, regionPorts, sandboxPorts } from './ports.ts';
+import { type RunningRegion, startRegion } from './region-stack.ts';
+import { sandboxConfig } from './sandbox-config.ts';
+import { embeddedSecrets } from './secrets.ts';
+
+export type EmbeddedOptions = {
+  readonly dataDir: string;
+  readonly portBase: number;
+  readonly profiles: readonly Profile[];
+  /** One line per stage of the start, for a person. */
+  readonly progress?: (line: string) => void;
+  /** false for tests: nothing is forced to disk. */
+  readonly durable?: boolean;
+  readonly logLevel?: string;
+};
+
+export class StartError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const portIsFree = (port: number) =>
+  new Promise<boolean>((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    );
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+
+/** The first port of this copy that something else listens on. */
+const takenPort = async (ports: readonly number[]) => {
+  for (const port of ports) if (!(await portIsFree(port))) return port;
+  return undefined;
+};
+
+/** Addresses that a region has on this machine. */
+const localAddresses = (base: number, index: number) => {
+  const ports = regionPorts(base, index);
+  return {
+    api: `http://127.0.0.1:${ports.api}`,
+    baseUrls: { payg: `http://127.0.0.1:${ports.gateway}/v1`, plan: null },
+  };
+};
+
+/** Starts everything; throws StartError or PostgresError with one clear sentence, and leaves nothing running then. */
+export const startEmbedded = async (options: EmbeddedOptions) => {
+  const { dataDir, portBase, profiles, progress = () => undefined } = options;
+  const taken = await takenPort(allPorts(portBase, profiles.length));
+  if (taken !== undefined) {
+    throw new StartError(
+      'port_in_use',
+      `Port ${taken} is in use by another program: stop it, or choose other ports with MERIDIAN_PORT_BASE (now ${portBase}).`,
+    );
+  }
+  const running: { name: string; stop: () => Promise<void> }[] = [];
+  const stop = async () => {
+    for (const part of running.splice(0).reverse()) await part.stop();
+  };
+  try {
+    progress('starting PostgreSQL');
+    const postgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), durable: options.durable ?? true });
+    running.push({ name: 'postgres', stop: () => postgres.stop() });
+
+    const secrets = await embeddedSecrets(
+      dataDir,
+      profiles.map((p) => p.id),
+    );
+    progress('starting the sandbox');
+    const ports = sandboxPorts(portBase);
+    const sandbox = await startSandbox(sandboxConfig(secrets.sandbox, ports, profiles, progress));
+    running.push({ name: 'sandbox', stop: () => sandbox.stop() });
+
+    const directory = Object.fromEntries(
+      profiles.map((p, i) => [p.id, { name: p.name, addresses: localAddresses(portBase, i) }]),
+    );
+    progress(`starting ${profiles.length} regions`);
+    const started = await Promise.allSettled(
+      profiles.map((profile, index) =>
+        startRegion({
+          profile,
+          directory,
+          ports: regionPorts(portBase, index),
+          postgres,
+          secrets,
+          sandbox,
+          dataDir,
+          logLevel: options.logLevel ?? 'warn',
+        }),
+      ),
+    );
+    const regions: RunningRegion[] = [];
+    for (const outcome of started) {
+      if (outcome.status === 'fulfilled') {
+        regions.push(outcome.value);
+        running.push({ name: outcome.value.id, stop: outcome.value.stop });
+      }
+    }
+    const failed = started.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+    return { regions, sandbox: sandbox.origin, databaseExited: postgres.exited, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+export type Embedded = Awaited<ReturnType<typeof startEmbedded>>;
