@@ -4,12 +4,12 @@ import { sql } from 'kysely';
 import type { Tx } from '../db/database.ts';
 import type { KitSchema } from '../db/schema.ts';
 
-/** A problem (RFC 9457) by its declaration; the HTTP layer answers it by `code` and `status`. */
+/** The shape of a refusal (http/problems.ts): the HTTP layer answers it as the declared problem. */
 export class AccountCancelledError extends Error {
   override name = 'AccountCancelledError';
   code = accountCancelled.code;
-  status = accountCancelled.status;
-  problem = accountCancelled;
+  definition = accountCancelled;
+  members = {};
 }
 
 // The key of account_fenced_at() in kit's migrations: exclusive here, shared there.

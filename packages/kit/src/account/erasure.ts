@@ -1,0 +1,35 @@
+// The reaction of every service to the erasure of an account: erase, leave a tombstone, answer. One transaction.
+import { accountErased, accountErasureRequested } from '@meridian/contracts/events/lifecycle.ts';
+import type { Tx } from '../db/database.ts';
+import type { ErasureReceipt, KitSchema } from '../db/schema.ts';
+import { type PublishDeps, publish } from '../events/publish.ts';
+import { type Reaction, reaction } from '../events/reaction.ts';
+import { fenceAccount } from './fence.ts';
+import { findTombstone, writeTombstone } from './tombstone.ts';
+
+export type ErasureOptions<S extends KitSchema> = {
+  /** Deletes what the service holds of the account; counts per class of data, and what the law makes it keep. Must be repeatable. */
+  erase: (tx: Tx<S>, accountId: string) => Promise<ErasureReceipt>;
+};
+
+/** Erases on `account-erasure-requested.v1` and answers `account-erased.v1`. A repeated request is answered again with the first receipt. */
+export const eraseOnRequest = <S extends KitSchema>(deps: PublishDeps, { erase }: ErasureOptions<S>): Reaction<S> =>
+  reaction<S, typeof accountErasureRequested>(
+    accountErasureRequested,
+    async (tx, { id, accountId, data: { sagaId } }) => {
+      const now = deps.now();
+      // The fence was acknowledged before; it is set again so that erasing is safe even where it was lost with a restored backup.
+      await fenceAccount(tx, { accountId, sagaId, now });
+      let receipt = (await findTombstone(tx, accountId))?.receipt;
+      if (!receipt) {
+        receipt = await erase(tx, accountId);
+        await writeTombstone(tx, { accountId, sagaId, erasedAt: now, receipt });
+      }
+      await publish(tx, deps, accountErased, {
+        accountId,
+        data: { sagaId, service: deps.service, erased: receipt.erased, retained: receipt.retained },
+        causationId: id,
+      });
+    },
+    { lifecycle: true },
+  );
