@@ -36,7 +36,14 @@ describe('the public part of a key', () => {
   });
 
   test('what is not a key is no key', () => {
-    for (const text of ['', 'sk-', 'sk-abcdef', `sk-cn1_${secret}`, `${keyOf(`sk-cn1_${secret}`)}\n`, `xx-cn1_${secret}${'0'.repeat(14)}`])
+    for (const text of [
+      '',
+      'sk-',
+      'sk-abcdef',
+      `sk-cn1_${secret}`,
+      `${keyOf(`sk-cn1_${secret}`)}\n`,
+      `xx-cn1_${secret}${'0'.repeat(14)}`,
+    ])
       expect(readPublicPart(text)).toBeUndefined();
   });
 });

@@ -1,7 +1,8 @@
 // The only reader of the environment in this service.
-import { integer, json, secret } from '@meridian/kit/config/values.ts';
+
 import { parseConfig } from '@meridian/kit/config/config.ts';
-import { platformVariables } from '@meridian/kit/run/platform.ts';
+import { integer, json, secret } from '@meridian/kit/config/values.ts';
+import { platformVariables } from '@meridian/kit/run/platform-variables.ts';
 import { regionVariables } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 import type { Peppers } from './keys/key-format.ts';

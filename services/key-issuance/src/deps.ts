@@ -7,9 +7,5 @@ import type { Schema } from './db/schema.ts';
 export type Deps = {
   readonly region: string;
   readonly now: () => Date;
-  readonly publish: <E extends EventDefinition>(
-    tx: Tx<Schema>,
-    event: E,
-    message: EventMessage<E>,
-  ) => Promise<string>;
+  readonly publish: <E extends EventDefinition>(tx: Tx<Schema>, event: E, message: EventMessage<E>) => Promise<string>;
 };

@@ -13,7 +13,9 @@ export const recordChange = async (
   await sql`
     with head as (update key_change_head set position = position + 1 returning position)
     insert into key_change (position, account_id, key_id, reason, changed_at)
-    select position, ${change.accountId}, ${change.keyId}, ${change.reason}, ${change.now}::timestamptz from head`.execute(tx);
+    select position, ${change.accountId}, ${change.keyId}, ${change.reason}, ${change.now}::timestamptz from head`.execute(
+    tx,
+  );
 };
 
 /** The present position. */

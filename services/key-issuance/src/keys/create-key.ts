@@ -1,10 +1,11 @@
 // Issue a key.
-import { type createKey as createKeyEndpoint, type KeyProduct, tooManyKeys } from '@meridian/contracts/key-issuance.ts';
+
 import { keyCreated } from '@meridian/contracts/events/keys.ts';
+import { type createKey as createKeyEndpoint, type KeyProduct, tooManyKeys } from '@meridian/contracts/key-issuance.ts';
 import { assertNotFenced } from '@meridian/kit/account/fence.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
-import type { Answer } from '@meridian/kit/http/route.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import type { Answer } from '@meridian/kit/http/route.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
@@ -29,7 +30,9 @@ export const createKey = async (
   const { accountId, name, product } = command;
   await assertNotFenced(tx, accountId);
   if ((await countActiveForUpdate(tx, accountId)) >= deps.maxKeysPerAccount)
-    fail(tooManyKeys, { detail: `At most ${deps.maxKeysPerAccount} keys may be active; revoke one that is not needed` });
+    fail(tooManyKeys, {
+      detail: `At most ${deps.maxKeysPerAccount} keys may be active; revoke one that is not needed`,
+    });
   const now = deps.now();
   const made = makeKey(deps.peppers, deps.region, product);
   const row = {

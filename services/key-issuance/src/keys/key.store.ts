@@ -69,12 +69,7 @@ export const insertKey = async (tx: Tx<Schema>, row: KeyRow): Promise<void> => {
 };
 
 /** Marks the key revoked; undefined when the account has no such active key. */
-export const markRevoked = (
-  tx: Tx<Schema>,
-  accountId: string,
-  keyId: string,
-  now: Date,
-): Promise<KeyRow | undefined> =>
+export const markRevoked = (tx: Tx<Schema>, accountId: string, keyId: string, now: Date): Promise<KeyRow | undefined> =>
   tx
     .updateTable('api_key')
     .set({ revoked_at: now })
@@ -102,9 +97,7 @@ export const listKeys = (
   limit: number,
 ): Promise<KeyRow[]> => {
   const query = db.selectFrom('api_key').selectAll().where('account_id', '=', accountId);
-  const page = after
-    ? query.where(sql<boolean>`(created_at, key_id) < (${after.createdAt}, ${after.keyId})`)
-    : query;
+  const page = after ? query.where(sql<boolean>`(created_at, key_id) < (${after.createdAt}, ${after.keyId})`) : query;
   return page.orderBy('created_at', 'desc').orderBy('key_id', 'desc').limit(limit).execute();
 };
 

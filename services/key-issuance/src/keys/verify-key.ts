@@ -1,7 +1,8 @@
 // Is this key good, now. Nothing is cached: what cannot be decided from the key's own text is read from the primary.
+
+import { readPublicPart } from '@meridian/client/key-checksum.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
-import { readPublicPart } from '@meridian/client/key-checksum.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import { type BaseUrlOf, judgeKey, type KeyFacts, refuseOrigin, type Verdict } from './key.ts';
@@ -21,10 +22,7 @@ export type VerifyDeps = {
 };
 
 /** Never answers valid from memory: without the database the answer is 503 `unavailable`. */
-export const verifyKey = async (
-  deps: VerifyDeps,
-  question: { key: string; product: KeyProduct },
-): Promise<Verdict> => {
+export const verifyKey = async (deps: VerifyDeps, question: { key: string; product: KeyProduct }): Promise<Verdict> => {
   const { key, product } = question;
   const refusal = refuseOrigin(readPublicPart(key), { region: deps.region, product }, deps.baseUrlOf);
   if (refusal) return { valid: false, refusal };
