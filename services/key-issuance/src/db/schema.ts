@@ -27,7 +27,7 @@ export type Schema = KitSchema & {
     until: Date;
     lifted_at: Date | null;
   };
-  key_change_head: { only: boolean; position: bigint };
+  key_change_head: { single: boolean; position: bigint };
   key_change: {
     position: bigint;
     account_id: string;

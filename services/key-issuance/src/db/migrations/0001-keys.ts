@@ -36,7 +36,7 @@ const statements = [
    )`,
   'create index account_protection_in_force on account_protection (account_id, until desc) where lifted_at is null',
   // Positions come from this one row, whose lock is held until commit: whoever reads position n can read every lower one.
-  `create table key_change_head (only boolean primary key default true check (only), position bigint not null)`,
+  `create table key_change_head (single boolean primary key default true check (single), position bigint not null)`,
   'insert into key_change_head (position) values (0)',
   `create table key_change (
      position bigint primary key,
