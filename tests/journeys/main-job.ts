@@ -288,7 +288,7 @@ const appealAndUnblock: Step = {
       ...auth(s),
       body: { caseId: s.caseId, text: 'It was a quotation from a manual.' },
     });
-    const reviewer = await s.outside.signInStaff(s.base, 'reviewer');
+    const reviewer = await s.outside.signInStaff(s.base, 'rita');
     const { body: cases } = await call(moderation.listCases, {
       baseUrl: s.base,
       token: reviewer.accessToken,

@@ -73,6 +73,7 @@ export const createPostgresBus = (options: PostgresBusOptions): EventBus => {
   pool.on('error', (err) => log.warn({ err }, 'idle connection of the event bus lost'));
   pool.on('connect', (client) => client.on('error', (err) => log.warn({ err }, 'connection of the event bus lost')));
 
+  let ended: Promise<void> | undefined;
   const bells = new Set<Bell>();
   const subscriptions = new Set<Subscription>();
   // What the database says about a topic never changes, so asking once is enough.
@@ -174,7 +175,8 @@ export const createPostgresBus = (options: PostgresBusOptions): EventBus => {
       const deadline = new AbortController();
       await Promise.race([stopped, wait(deadlineMs, deadline.signal)]);
       deadline.abort();
-      await pool.end();
+      ended ??= pool.end();
+      await ended;
     },
   };
   return bus;

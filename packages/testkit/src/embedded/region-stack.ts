@@ -1,0 +1,86 @@
+// One region on one machine: its six services, each on ports of its own, and the edge before them.
+import { startBilling } from '@meridian/billing/service.ts';
+import type { ServiceName } from '@meridian/contracts/endpoint.ts';
+import { startGateway } from '@meridian/gateway/service.ts';
+import { startIdentity } from '@meridian/identity/service.ts';
+import { startKeyIssuance } from '@meridian/key-issuance/service.ts';
+import type { Running } from '@meridian/kit/run/platform.ts';
+import { startModeration } from '@meridian/moderation/service.ts';
+import type { Profile } from '@meridian/regions/profile.ts';
+import type { RegionDirectory } from '@meridian/regions/region.ts';
+import { operatorView, type SandboxAddresses } from '@meridian/sandbox/operator-view.ts';
+import { startVerification } from '@meridian/verification/service.ts';
+import type { RunningPostgres } from '../postgres/start-postgres.ts';
+import { ensureDatabases } from './databases.ts';
+import { startEdge } from './edge.ts';
+import type { RegionPorts } from './ports.ts';
+import type { EmbeddedSecrets } from './secrets.ts';
+import { type Env, serviceEnv } from './service-env.ts';
+
+const programs: Readonly<Record<ServiceName, (env: Env) => Promise<Running>>> = {
+  identity: startIdentity,
+  verification: startVerification,
+  billing: startBilling,
+  'key-issuance': startKeyIssuance,
+  moderation: startModeration,
+  gateway: startGateway,
+};
+
+export type RunningRegion = {
+  readonly id: string;
+  readonly api: string;
+  readonly baseUrl: string;
+  readonly env: (service: ServiceName) => Env;
+  readonly stop: () => Promise<void>;
+};
+
+/** Starts a region; stops what it has started when one part fails. */
+export const startRegion = async (options: {
+  readonly profile: Profile;
+  readonly directory: RegionDirectory;
+  readonly ports: RegionPorts;
+  readonly postgres: RunningPostgres;
+  readonly secrets: EmbeddedSecrets;
+  readonly sandbox: SandboxAddresses;
+  readonly logLevel: string;
+}): Promise<RunningRegion> => {
+  const { profile, ports } = options;
+  const secrets = options.secrets.regions[profile.id];
+  if (!secrets) throw new Error(`no secrets were drawn for region "${profile.id}"`);
+  const databases = await ensureDatabases(options.postgres, profile.id, secrets);
+  const outside = operatorView(options.secrets.sandbox, profile.id, options.sandbox);
+  const env = (service: ServiceName) =>
+    serviceEnv(service, { ...options, secrets, outside, databaseUrl: databases.urlOf, busUrl: databases.busUrl });
+
+  const names = Object.keys(programs) as ServiceName[];
+  const outcomes = await Promise.allSettled(names.map((name) => programs[name](env(name))));
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const stopServices = async () => {
+    // The gateway first: its calls in flight still need the others.
+    const [gateway, ...others] = started.reverse();
+    await gateway?.stop();
+    await Promise.all(others.map((service) => service.stop()));
+  };
+  try {
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+    const upstreams = Object.fromEntries(
+      names.map((name) => [name, `http://127.0.0.1:${ports.publicOf[name]}`]),
+    ) as Record<ServiceName, string>;
+    const api = `http://127.0.0.1:${ports.api}`;
+    const edge = await startEdge({ region: profile, origin: api, port: ports.api, upstreams });
+    return {
+      id: profile.id,
+      api,
+      baseUrl: `http://127.0.0.1:${ports.gateway}/v1`,
+      env,
+      stop: async () => {
+        await edge.stop();
+        await stopServices();
+      },
+    };
+  } catch (error) {
+    await stopServices();
+    throw error;
+  }
+};
