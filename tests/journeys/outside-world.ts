@@ -65,7 +65,8 @@ export const outsideWorld = (sandbox: string) => ({
     const start = `${base}/staff/v1/sign-in`;
     const begun = await fetch(start, { redirect: 'manual' });
     const authorize = locationOf(begun, start);
-    const chosen = await fetch(authorize, form({ person }));
+    const { origin, pathname, searchParams } = new URL(authorize);
+    const chosen = await fetch(`${origin}${pathname}`, form({ ...Object.fromEntries(searchParams), person }));
     const callback = locationOf(chosen, authorize);
     const ended = await fetch(callback, { headers: { cookie: cookiesOf(begun) }, redirect: 'manual' });
     assert.equal(ended.status, 200, `the callback answered ${ended.status}: ${await ended.clone().text()}`);
