@@ -13,14 +13,21 @@ export type Receipt = {
   seq: number | undefined;
 };
 
-/** duplicate: seen before; gap: an earlier event of the account is missing; behind: an earlier one is parked; erased: a tombstone stands. */
+/** duplicate: seen before; gap: an earlier event of the account is missing; behind: an earlier one is parked; held: later ones wait for this; erased: a tombstone stands. */
 export type Verdict = {
   kind: 'duplicate' | 'gap' | 'apply';
   behind: 'parked' | 'replaying' | undefined;
+  held: boolean;
   erased: boolean;
 };
 
-type Found = { fresh: boolean; last: bigint | null; behind: 'parked' | 'replaying' | null; erased: boolean };
+type Found = {
+  fresh: boolean;
+  last: bigint | null;
+  behind: 'parked' | 'replaying' | null;
+  held: boolean;
+  erased: boolean;
+};
 
 /**
  * Marks the event as received, once per consumer for ever, and advances the account's sequence. In the case of a gap the sequence stays:
@@ -36,10 +43,11 @@ export const receive = async <S extends KitSchema>(tx: Tx<S>, receipt: Receipt):
       (select seq from inbox_sequence where consumer = ${consumer} and source = ${source} and account_id = ${accountId}) as last,
       (select state from parked_event where consumer = ${consumer} and account_id = ${accountId} and state in ('parked', 'replaying')
         order by (state = 'parked') desc limit 1) as behind,
+      exists (select 1 from parked_event where consumer = ${consumer} and account_id = ${accountId} and state = 'held') as held,
       exists (select 1 from account_tombstone where account_id = ${accountId}) as erased`.execute(tx);
   const found = rows[0];
   if (!found) throw new Error('the inbox gave no answer');
-  const verdict = { behind: found.behind ?? undefined, erased: found.erased };
+  const verdict = { behind: found.behind ?? undefined, held: found.held, erased: found.erased };
   if (!found.fresh) return { kind: 'duplicate', ...verdict };
   if (seq === undefined) return { kind: 'apply', ...verdict };
   const last = Number(found.last ?? 0n);
