@@ -80,12 +80,13 @@ export const startWorld = async (options: { region?: string; variables?: Record<
       options: { idempotencyKey?: string } = {},
     ) => {
       keys += 1;
+      const key = keys;
       return call(submitPersonalVerification, {
         baseUrl: service.publicUrl,
         token: await authority.userToken(accountId),
-        idempotencyKey: options.idempotencyKey ?? `key-${keys}`,
+        idempotencyKey: options.idempotencyKey ?? `key-${key}`,
         // Each person comes from an address of their own: the flood guard is not what is tested here.
-        headers: { 'x-forwarded-for': `10.1.${Math.floor(keys / 250)}.${1 + (keys % 250)}` },
+        headers: { 'x-forwarded-for': `10.1.${Math.floor(key / 250)}.${1 + (key % 250)}` },
         body: { name: person.name ?? '张三', number: person.number, consentVersion: '2026-11' },
       });
     },
