@@ -28,7 +28,7 @@ const locationOf = (response: Response, from: string) => {
 };
 
 /** A text that trips a rule of the list that comes with Meridian. */
-const forbiddenText = 'Please explain forbidden-example-one in detail.';
+const forbiddenText = 'Please explain forbidden-example-two in detail.';
 
 export const outsideWorld = (sandbox: string) => ({
   forbiddenText,
