@@ -36,7 +36,13 @@ describe('test persons', () => {
     expect(testPerson(5)).toEqual(testPerson(5));
     expect(() => testPerson(testPersonCount)).toThrow(RangeError);
   });
-  test.each(['110105194912310021', '11010519900229002X', '110105199002300020', '11010519900101000X', '110105900101001'])('%s is not well formed', (text) => {
+  test.each([
+    '110105194912310021',
+    '11010519900229002X',
+    '110105199002300020',
+    '11010519900101000X',
+    '110105900101001',
+  ])('%s is not well formed', (text) => {
     expect(isIdNumber(text, new Date())).toBe(false);
   });
 });
@@ -56,13 +62,18 @@ describe('Id2MetaVerify', () => {
     const { name, idNumber } = testPerson(1);
     expect((await verify('', idNumber)).body).toMatchObject({ Code: '400' });
     expect((await verify('张3', idNumber)).body).toMatchObject({ Code: '401' });
-    expect((await verify(name, `${idNumber.slice(0, 17)}${idNumber.endsWith('1') ? '2' : '1'}`)).body).toMatchObject({ Code: '401' });
+    expect((await verify(name, `${idNumber.slice(0, 17)}${idNumber.endsWith('1') ? '2' : '1'}`)).body).toMatchObject({
+      Code: '401',
+    });
     expect((await verify(name, idNumber, { ParamType: 'md5' })).body).toMatchObject({ Code: '401' });
     expect((await verify('', idNumber)).body).not.toHaveProperty('ResultObject');
   });
   test('verifies the signature and counts its calls', async () => {
     const { name, idNumber } = testPerson(1);
-    expect(await verify(name, idNumber, { date: new Date(0) })).toMatchObject({ status: 400, body: { Code: 'InvalidTimeStamp.Expired' } });
+    expect(await verify(name, idNumber, { date: new Date(0) })).toMatchObject({
+      status: 400,
+      body: { Code: 'InvalidTimeStamp.Expired' },
+    });
     await verify(name, idNumber);
     const log = await sandbox.requestsOf('real-name');
     expect(log.total).toBe(2);

@@ -30,17 +30,16 @@ export const streamCompletion = async (
 ): Promise<StreamOutcome> => {
   const { raw } = reply;
   const base = { ...head, object: 'chat.completion.chunk' };
+  /** Resolves once the bytes have left the process: a slow reader slows us down, a reader that left ends the wait. */
   const write = (data: string) =>
     new Promise<void>((resolve) => {
-      // Waits for a slow reader; a reader that left ends the wait.
-      if (raw.write(`data: ${data}\n\n`) || raw.destroyed) return resolve();
+      if (raw.destroyed) return resolve();
       const done = () => {
-        raw.off('drain', done);
         raw.off('close', done);
         resolve();
       };
-      raw.once('drain', done);
       raw.once('close', done);
+      raw.write(`data: ${data}\n\n`, done);
     });
   const chunk = (delta: object, finishReason: string | null) =>
     write(

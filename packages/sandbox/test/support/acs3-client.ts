@@ -21,7 +21,8 @@ export type Acs3Call = {
 
 export const callAcs3 = async (call: Acs3Call) => {
   const url = new URL('/', call.endpoint);
-  const encode = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  const encode = (text: string) =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   const query = Object.entries(call.query ?? {})
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${encode(key)}=${encode(value)}`)
@@ -37,13 +38,27 @@ export const callAcs3 = async (call: Acs3Call) => {
     ...(call.form && { 'content-type': 'application/x-www-form-urlencoded' }),
     ...call.extraHeaders,
   };
-  const names = Object.keys(headers).filter((name) => name !== call.leaveUnsigned).sort();
-  const canonical = ['POST', '/', query, names.map((name) => `${name}:${headers[name]?.trim()}\n`).join(''), names.join(';'), sha256(body)].join('\n');
-  const signature = createHmac('sha256', call.accessKeySecret).update(`ACS3-HMAC-SHA256\n${sha256(canonical)}`).digest('hex');
+  const names = Object.keys(headers)
+    .filter((name) => name !== call.leaveUnsigned)
+    .sort();
+  const canonical = [
+    'POST',
+    '/',
+    query,
+    names.map((name) => `${name}:${headers[name]?.trim()}\n`).join(''),
+    names.join(';'),
+    sha256(body),
+  ].join('\n');
+  const signature = createHmac('sha256', call.accessKeySecret)
+    .update(`ACS3-HMAC-SHA256\n${sha256(canonical)}`)
+    .digest('hex');
   const { host: _host, ...sent } = headers;
   const answer = await fetch(`${url.origin}/${query && `?${query}`}`, {
     method: 'POST',
-    headers: { ...sent, authorization: `ACS3-HMAC-SHA256 Credential=${call.accessKeyId},SignedHeaders=${names.join(';')},Signature=${signature}` },
+    headers: {
+      ...sent,
+      authorization: `ACS3-HMAC-SHA256 Credential=${call.accessKeyId},SignedHeaders=${names.join(';')},Signature=${signature}`,
+    },
     ...(call.form && { body: call.tamperedBody ?? body }),
   });
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
