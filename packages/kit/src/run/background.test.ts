@@ -1,0 +1,45 @@
+import { expect, test } from '@jest/globals';
+import { createLog } from '../telemetry/log.ts';
+import { createBackground } from './background.ts';
+
+const log = createLog({ service: 'test', region: 'cn', level: 'silent' });
+
+test('a job that is at work when the service stops ends its run and is not waited for any longer', async () => {
+  const background = createBackground(log);
+  let release = () => {};
+  let runs = 0;
+  const begun = new Promise<void>((started) => {
+    background.every(3_600_000, 'slow', async () => {
+      runs += 1;
+      started();
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    });
+  });
+  background.start();
+  await begun;
+  const stopped = background.stop();
+  release();
+  await stopped;
+  expect(runs).toBe(1);
+});
+
+test('a job that runs often leaves no listeners behind', async () => {
+  const background = createBackground(log);
+  let runs = 0;
+  const often = new Promise<void>((resolve) => {
+    background.every(0, 'often', async () => {
+      runs += 1;
+      if (runs === 30) resolve();
+    });
+  });
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  background.start();
+  await often;
+  await background.stop();
+  process.off('warning', note);
+  expect(warnings.filter((w) => w.name === 'MaxListenersExceededWarning')).toEqual([]);
+});
