@@ -65,6 +65,10 @@ describe('a fenced account', () => {
     expect([first.status, first.body.accountId]).toEqual([200, accountId]);
     expect((await fence(accountId, sagaId)).body).toEqual(first.body);
     expect((await orders.recharge(accountId)).body.code).toBe('account_cancelled');
+    // Nor is anything learned of it: not even that it is verified.
+    await billing.rows('delete from verified_account where account_id = $1', [accountId]);
+    expect((await orders.recharge(accountId)).body.code).toBe('account_cancelled');
+    expect(await billing.rows('select 1 from verified_account where account_id = $1', [accountId])).toEqual([]);
     expect((await hold(accountId)).answer.body.code).toBe('account_cancelled');
     expect((await billing.as(accountId, 'GET', '/v1/billing/balance')).status).toBe(200);
   });
@@ -102,7 +106,7 @@ describe('erasure', () => {
     expect(erased.data).toEqual({
       sagaId,
       service: 'billing',
-      erased: { charges: 1, holds: 1, verification_copies: 1 },
+      erased: { charges: 1, holds: 1, channel_messages: 1, verification_copies: 1 },
       retained: [
         { class: 'recharge_orders', count: 2, basis, until },
         { class: 'ledger_entries', count: 2, basis, until },
@@ -134,6 +138,16 @@ describe('erasure', () => {
     await orders.pay(unpaid.orderNo);
     await eventually(async () => (await orders.postings(unpaid.orderId)).length === 2);
     expect((await orders.postings(unpaid.orderId)).map((p) => p.account)).toEqual(['clearing', 'suspense']);
+    // Of what the channel wrote about its orders nothing readable is left, before and after.
+    const messages = await billing.rows<{ outcome: string; bytes: number }>(
+      `select outcome, length(body) as bytes from channel_event join recharge_order on order_no = channel_order_no
+       where account_id = (select account_id from recharge_order where id = $1) order by received_at`,
+      [unpaid.orderId],
+    );
+    expect(messages).toEqual([
+      { outcome: 'credited', bytes: 0 },
+      { outcome: 'suspense', bytes: 0 },
+    ]);
     expect(await unproven()).toBe('0');
     expect(published(accountId).map((event) => event.type)).toEqual([
       'balance-restored.v1',
