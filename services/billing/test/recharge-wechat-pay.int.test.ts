@@ -189,6 +189,21 @@ describe('a notification', () => {
     expect(await orders.postings(orderId)).toEqual(credited);
   });
 
+  test('of its own about a payment that is credited already is taken and changes nothing', async () => {
+    const accountId = verifiedAccount();
+    const { orderId, orderNo } = await orders.payable(accountId);
+    await orders.pay(orderNo);
+    await orders.becomes(accountId, orderId, 'paid');
+    // As if the channel had given its second message another id.
+    await billing.rows('delete from channel_event where order_no = $1', [orderNo]);
+    await orders.resend(orderNo);
+    expect((await orders.deliveries(orderNo)).flatMap((d) => d.attempts.map((a) => a.status))).toEqual([204, 204]);
+    expect(await billing.rows('select outcome from channel_event where order_no = $1', [orderNo])).toEqual([
+      { outcome: 'repeated' },
+    ]);
+    expect(await orders.postings(orderId)).toEqual(credited);
+  });
+
   test('is kept as evidence, unreadable without the key', async () => {
     const accountId = verifiedAccount();
     const { orderId, orderNo } = await orders.payable(accountId);
