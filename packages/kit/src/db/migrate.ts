@@ -2,6 +2,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import pg from 'pg';
+import { errorMessage } from '../error-code.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { kitMigrations } from './kit-migrations.ts';
 
@@ -67,7 +68,7 @@ export const runMigrations = async (options: {
     for (const { migrationName, status } of results)
       options.log.info({ migration: migrationName, status }, 'migration');
     if (error === undefined) return;
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorMessage(error);
     const unknown = /previously executed migration (\S+) is missing/.exec(text)?.[1];
     if (unknown)
       throw new DatabaseNewerError(

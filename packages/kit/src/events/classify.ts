@@ -1,5 +1,5 @@
 // Is it worth trying again? Transient faults pass by themselves; everything else is decided by a person.
-import { errorCode } from '../error-code.ts';
+import { errorCause, errorCode, errorMessage } from '../error-code.ts';
 
 // Classes 08 connection, 40 rollback, 53 resources, 57 operator intervention (shutdown, statement timeout), 58 system;
 // 25P03 idle in transaction, 55P03 lock not available, 55006 object in use: https://www.postgresql.org/docs/18/errcodes-appendix.html
@@ -31,8 +31,8 @@ export const isTransient = (error: unknown): boolean => {
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth += 1) {
     const code = errorCode(at);
     if (code !== undefined && (transientCode.has(code) || transientState.test(code))) return true;
-    if (at instanceof Error && transientText.test(at.message)) return true;
-    at = at instanceof Error ? at.cause : undefined;
+    if (transientText.test(errorMessage(at))) return true;
+    at = errorCause(at);
   }
   return false;
 };

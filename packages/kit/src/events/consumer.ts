@@ -4,7 +4,7 @@ import type { ServiceName } from '@meridian/contracts/endpoint.ts';
 import type { Envelope } from '@meridian/contracts/event.ts';
 import type { Database } from '../db/database.ts';
 import type { KitSchema } from '../db/schema.ts';
-import { errorCode } from '../error-code.ts';
+import { errorCode, errorMessage } from '../error-code.ts';
 import { type Hit, noFailpoints } from '../failpoints.ts';
 import type { Now } from '../ids.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -40,7 +40,7 @@ export type Consumer = { start(): Promise<void>; stop(): Promise<void> };
 // An unknown error may be a race or a programming error; a few tries tell them apart.
 const triesBeforeParking = 3;
 
-/** A consumer; `start` subscribes, `stop` ends after the event in hand. Transient faults are retried in place for ever. */
+/** A consumer; `start` subscribes (later, if the bus is down), `stop` ends it after the event in hand. Transient faults are retried in place for ever. */
 export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>): Consumer => {
   const { region, db, bus, topics, log, metrics, now } = options;
   const group = options.group ?? options.service;
@@ -62,7 +62,7 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
     const type = event?.type ?? 'unreadable';
     // Without an envelope the topic stands for the source; the sequence then shows a gap, which is held and alarmed.
     const place = { source: event?.source ?? record.topic, type, seq: event?.accountseq };
-    const error = scrub(err instanceof Error ? err.message : String(err));
+    const error = scrub(errorMessage(err));
     const outcome = await parkFailed(deps, { ...about, ...place, error });
     metrics.eventsHandled.inc({ group, type, outcome });
     if (outcome === 'parked') {
@@ -74,12 +74,12 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
     }
   };
 
-  const read = (record: DeliveredRecord): Envelope | 'foreign' | Error => {
+  type Read = { event: Envelope } | { fault: unknown } | 'foreign';
+  const read = (record: DeliveredRecord): Read => {
     try {
-      return readEnvelope(record, region);
-    } catch (err) {
-      if (errorCode(err) === 'event_foreign_region') return 'foreign';
-      return err instanceof Error ? err : new Error(String(err));
+      return { event: readEnvelope(record, region) };
+    } catch (fault) {
+      return errorCode(fault) === 'event_foreign_region' ? 'foreign' : { fault };
     }
   };
 
@@ -98,57 +98,89 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
     if (released > 0) housekeeping.poke();
   };
 
-  const handle = async (record: DeliveredRecord, signal: AbortSignal): Promise<void> => {
-    const event = read(record);
-    if (event === 'foreign') {
-      metrics.eventsForeign.inc({ group });
-      log.error({ group, topic: record.topic, eventId: record.eventId }, 'event of another region refused');
-      return;
-    }
-    let tried = 0;
-    for (let failures = 1; ; failures += 1) {
+  /** Tries once; answers undefined when done, else the fault that makes another try worthwhile. */
+  const tryOnce = async (
+    record: DeliveredRecord,
+    found: Exclude<Read, 'foreign'>,
+    tries: { permanent: number },
+  ): Promise<unknown> => {
+    const event = 'event' in found ? found.event : undefined;
+    try {
+      if ('fault' in found) throw found.fault;
+      await attempt(record, found.event);
+      return undefined;
+    } catch (fault) {
+      if (isTransient(fault)) return fault;
+      tries.permanent += 1;
+      if (errorCode(fault) !== 'event_contract' && tries.permanent < triesBeforeParking) return fault;
       try {
-        if (event instanceof Error || tried >= triesBeforeParking) throw event;
-        return await attempt(record, event);
-      } catch (err) {
-        const fault = err;
-        const transient = isTransient(fault);
-        if (!transient) {
-          tried += 1;
-          const hopeless =
-            event instanceof Error || errorCode(fault) === 'event_contract' || tried >= triesBeforeParking;
-          if (hopeless) {
-            try {
-              return await parkBroken(record, event instanceof Error ? undefined : event, fault, tried);
-            } catch (parkingFault) {
-              if (!isTransient(parkingFault)) throw parkingFault;
-            }
-          }
-        }
-        metrics.eventRetries.inc({ group });
-        if (failures === 1 || failures % 20 === 0)
-          log.warn({ err, group, eventId: record.eventId, failures }, 'event will be tried again');
-        if (signal.aborted) throw err;
-        await wait(backOff(failures, 50, 5_000), signal);
-        if (signal.aborted) throw err;
+        await parkBroken(record, event, fault, tries.permanent);
+        return undefined;
+      } catch (parkingFault) {
+        if (isTransient(parkingFault)) return parkingFault;
+        throw parkingFault;
       }
     }
   };
 
+  const handle = async (record: DeliveredRecord, signal: AbortSignal): Promise<void> => {
+    const found = read(record);
+    if (found === 'foreign') {
+      metrics.eventsForeign.inc({ group });
+      log.error({ group, topic: record.topic, eventId: record.eventId }, 'event of another region refused');
+      return;
+    }
+    const tries = { permanent: 0 };
+    for (let failures = 1; ; failures += 1) {
+      const err = await tryOnce(record, found, tries);
+      if (err === undefined) return;
+      metrics.eventRetries.inc({ group });
+      // At once, and then about every minute and a half.
+      if (failures % 20 === 1) log.warn({ err, group, eventId: record.eventId, failures }, 'event will be tried again');
+      await wait(backOff(failures, 50, 5_000), signal);
+      // Not handled: the transport delivers it again, here or to another member.
+      if (signal.aborted) throw err;
+    }
+  };
+
   let subscription: Subscription | undefined;
+  let joining: Promise<void> | undefined;
+  const stopping = new AbortController();
+  const subscribe = async () => {
+    subscription = await bus.subscribe({
+      group,
+      topics,
+      handler: async (record, { signal }) => {
+        await handle(record, signal);
+        await hit('after-commit-before-offset');
+      },
+    });
+  };
+  const keepJoining = async () => {
+    for (let failures = 1; !stopping.signal.aborted && !subscription; failures += 1) {
+      await wait(backOff(failures, 200, 10_000), stopping.signal);
+      if (stopping.signal.aborted) return;
+      await subscribe().catch((err: unknown) =>
+        log.error({ err, group, failures }, 'cannot join the event bus, will try again'),
+      );
+    }
+  };
   return {
     start: async () => {
-      subscription ??= await bus.subscribe({
-        group,
-        topics,
-        handler: async (record, { signal }) => {
-          await handle(record, signal);
-          await hit('after-commit-before-offset');
-        },
-      });
+      if (subscription || joining) return;
+      try {
+        await subscribe();
+      } catch (err) {
+        // A bus that is down must not keep a service from starting: what it publishes waits in the outbox.
+        if (!isTransient(err)) throw err;
+        log.error({ err, group }, 'cannot join the event bus, will try again');
+        joining = keepJoining();
+      }
       housekeeping.start();
     },
     stop: async () => {
+      stopping.abort();
+      await joining;
       await Promise.all([subscription?.stop(), housekeeping.stop()]);
       subscription = undefined;
     },

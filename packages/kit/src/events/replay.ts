@@ -2,6 +2,7 @@
 import { envelope } from '@meridian/contracts/event.ts';
 import { sql } from 'kysely';
 import type { KitSchema } from '../db/schema.ts';
+import { errorMessage } from '../error-code.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { scrub } from '../telemetry/redaction.ts';
 import { type ApplyDeps, react } from './apply-event.ts';
@@ -43,7 +44,7 @@ const replayOne = async <S extends KitSchema>(
   } catch (err) {
     if (head === undefined || isTransient(err)) throw err;
     const { id } = head;
-    const text = scrub(err instanceof Error ? err.message : String(err)).slice(0, 2_000);
+    const text = scrub(errorMessage(err)).slice(0, 2_000);
     log.error({ err, consumer, parked: String(id) }, 'replay of a parked event failed; it stays parked');
     await db.transaction((tx) =>
       sql`update parked_event set state = 'parked', attempts = attempts + 1, error = ${text} where id = ${id} and state = 'replaying'`.execute(

@@ -1,6 +1,7 @@
 // Every way a request can fail below the handlers, as a declared problem.
 import type { Socket } from 'node:net';
 import {
+  accountCancelled,
   bodyTooLarge,
   headersTooLarge,
   internalError,
@@ -27,9 +28,12 @@ const byCode: Readonly<Record<string, ProblemDefinition>> = {
   FST_ERR_HANDLER_TIMEOUT: unavailable,
   // The client went away while sending: nobody reads the answer, but it is not our fault either.
   ECONNRESET: malformedBody,
+  // Thrown by the fence of an account, which knows nothing of HTTP.
+  account_cancelled: accountCancelled,
   // A service we need, or the database, cannot be reached: the caller may try again.
   unreachable: unavailable,
   timeout: unavailable,
+  unavailable,
   ECONNREFUSED: unavailable,
   '57P01': unavailable, // admin_shutdown
   '57P03': unavailable, // cannot_connect_now

@@ -93,7 +93,6 @@ export const startEmbedded = async (options: EmbeddedOptions) => {
           postgres,
           secrets,
           sandbox,
-          dataDir,
           logLevel: options.logLevel ?? 'warn',
         }),
       ),

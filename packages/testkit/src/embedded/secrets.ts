@@ -32,7 +32,7 @@ const drawRegion = () => ({
   },
   verification: { identityDataKey: key32(), blindIndexKey: random() },
   billing: { payloadKey: key32() },
-  keyIssuance: { pepper: random(), answerSecret: key32() },
+  keyIssuance: { pepper: random() },
   moderation: { fingerprintKey: random(), caseKey: key32() },
 });
 export type RegionSecrets = ReturnType<typeof drawRegion>;

@@ -86,7 +86,8 @@ const own: Readonly<Record<ServiceName, (o: RegionEnvOptions) => Env>> = {
     REAL_NAME_ACCESS_KEY_ID: outside.realName.accessKeyId,
     REAL_NAME_ACCESS_KEY_SECRET: outside.realName.accessKeySecret,
   }),
-  billing: ({ outside, ports }) => ({
+  billing: ({ secrets, outside, ports }) => ({
+    PAYLOAD_KEY: secrets.billing.payloadKey,
     IDENTITY_URL: origin(ports.internalOf.identity),
     VERIFICATION_URL: origin(ports.internalOf.verification),
     WECHAT_PAY_ENDPOINT: outside.wechatPay.baseUrl,

@@ -22,7 +22,7 @@ export function lockFolder(folder: string): FolderLock {
     writeFileSync(holderFile, `${process.pid}\n`);
   } catch (error) {
     database?.close();
-    const number = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+    const number = typeof error === 'object' && error !== null && 'errcode' in error ? error.errcode : undefined;
     if (number === SQLITE_BUSY)
       throw new PostgresError(
         'data_folder_in_use',

@@ -29,9 +29,10 @@ export class PostgresError extends Error {
   }
 }
 
-/** The `code` of a Node system error, such as 'ENOENT'; undefined for anything else. */
+/** The `code` of a Node system error, such as 'ENOENT'; undefined for anything else. Errors may come from another realm (jest). */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** Turns a file system error met in the data folder into a PostgresError; other errors pass unchanged. */

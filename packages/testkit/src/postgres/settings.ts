@@ -43,7 +43,7 @@ const QUIET = {
   log_checkpoints: 'off',
 } as const;
 
-/** For tests: a crash of the machine may lose everything, a crash of the server nothing. */
+/** For tests: kill -9 of the server loses the last commits, a crash of the machine everything. */
 const FORGETFUL = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } as const;
 
 /** Environment of PostgreSQL's programs: PG* variables of the caller must not reach them. */

@@ -1,0 +1,47 @@
+// What the operator of one region would have been given by every outside party: its own private keys, their public keys, addresses.
+import type { SandboxSecrets } from './config.ts';
+
+export type SandboxAddresses = { origin: string; smtp: { host: string; port: number } };
+
+/** The configuration of a Meridian region against a sandbox. Throws if the secrets hold no such region. */
+export const operatorView = (secrets: SandboxSecrets, region: string, { origin, smtp }: SandboxAddresses) => {
+  const own = secrets.regions[region];
+  if (!own) throw new Error(`the sandbox has no credentials for region "${region}"`);
+  const { wechatPayPlatform, waffoPlatform } = secrets;
+  return {
+    /** Aliyun RPC endpoints: requests go to path "/" of this origin, the action is in a header. */
+    sms: {
+      endpoint: origin,
+      accessKeyId: own.sms.accessKeyId,
+      accessKeySecret: own.sms.accessKeySecret,
+      signName: own.sms.signName,
+      templates: Object.fromEntries(Object.entries(own.sms.templates).map(([name, template]) => [name, template.code])),
+    },
+    realName: { endpoint: origin, ...own.realName },
+    mail: { ...smtp, secure: false, user: own.mail.user, password: own.mail.password },
+    oidc: { issuer: `${origin}/oidc`, ...own.oidc, rolesClaim: 'roles' },
+    wechatPay: {
+      baseUrl: origin,
+      appId: own.wechatPay.appId,
+      mchId: own.wechatPay.mchId,
+      apiV3Key: own.wechatPay.apiV3Key,
+      merchantSerial: own.wechatPay.merchantSerial,
+      merchantPrivateKey: own.wechatPay.merchantKey.privateKey,
+      /** Both kinds, as during a migration: choose by the header Wechatpay-Serial. PEM, SPKI. */
+      platformKeys: [
+        { serial: wechatPayPlatform.publicKeyId, publicKey: wechatPayPlatform.publicKey.publicKey },
+        { serial: wechatPayPlatform.certificateSerial, publicKey: wechatPayPlatform.certificate.publicKey },
+      ],
+    },
+    waffo: {
+      baseUrl: origin,
+      merchantId: own.waffo.merchantId,
+      apiKey: own.waffo.apiKey,
+      merchantPrivateKey: own.waffo.merchantKey.privateKey,
+      waffoPublicKey: waffoPlatform.key.publicKey,
+    },
+    model: { baseUrl: `${origin}/v1`, apiKey: own.model.apiKey },
+    pages: { inbox: `${origin}/inbox`, inboxMessages: `${origin}/inbox/messages`, control: `${origin}/control` },
+  };
+};
+export type OperatorView = ReturnType<typeof operatorView>;

@@ -1,0 +1,91 @@
+// Requests of callers who are nobody, somebody else, or not allowed.
+import { type EndpointDefinition, serviceNames, staffRoles } from '@meridian/contracts/endpoint.ts';
+import type { Case, SuiteTokens } from './suite-types.ts';
+import { fillPath, type ValidRequest } from './valid-request.ts';
+
+const unauthenticated = { group: 'credentials', expected: [401], code: 'unauthenticated' } as const;
+const forbidden = { group: 'credentials', expected: [403], code: 'forbidden' } as const;
+const foreign = { group: 'credentials', expected: [421], code: 'region_mismatch' } as const;
+
+const garble = (token: string) => `${token.slice(0, -6)}${token.slice(-6).split('').reverse().join('')}x`;
+
+export const credentialCases = async (
+  endpoint: EndpointDefinition,
+  valid: ValidRequest,
+  tokens: SuiteTokens,
+): Promise<Case[]> => {
+  const { auth } = endpoint;
+  if (auth.kind === 'none' || auth.kind === 'signature') return [];
+  const as = (authorization: string | undefined) => ({ headers: { ...valid.headers, authorization } });
+  const bearer = (token: string) => as(`Bearer ${token}`);
+  const own = valid.headers.authorization?.replace('Bearer ', '') ?? '';
+  const cases: Case[] = [
+    { ...unauthenticated, what: 'no credential', ...as(undefined) },
+    { ...unauthenticated, what: 'another scheme', ...as('Basic YTpi') },
+    { ...unauthenticated, what: 'an empty token', ...as('Bearer ') },
+    { ...unauthenticated, what: 'a garbled token', ...bearer(garble(own)) },
+    { ...unauthenticated, what: 'an unsigned token', ...bearer(`${own.split('.').slice(0, 2).join('.')}.`) },
+    { ...unauthenticated, what: 'a very long token', ...bearer('a'.repeat(6_000)) },
+  ];
+  const wrongKinds = {
+    user: tokens.user,
+    staff: await tokens.staffWith(staffRoles),
+    service: await tokens.service('gateway'),
+  };
+  for (const [kind, token] of Object.entries(wrongKinds))
+    if (kind !== auth.kind) cases.push({ ...unauthenticated, what: `a ${kind} token`, ...bearer(token) });
+  if (auth.kind === 'user') {
+    if (tokens.expiredUser !== undefined)
+      cases.push({ ...unauthenticated, what: 'an expired token', ...bearer(tokens.expiredUser) });
+    if (tokens.foreignRegionUser !== undefined)
+      cases.push({ ...foreign, what: "another region's token", ...bearer(tokens.foreignRegionUser) });
+  }
+  if (auth.kind === 'staff') {
+    if (tokens.foreignRegionStaff !== undefined)
+      cases.push({ ...foreign, what: "another region's token", ...bearer(tokens.foreignRegionStaff) });
+    const others = staffRoles.filter((role) => !auth.roles.includes(role));
+    cases.push({ ...forbidden, what: 'staff without a role', ...bearer(await tokens.staffWith([])) });
+    if (others.length > 0)
+      cases.push({
+        ...forbidden,
+        what: `staff with ${others.join(', ')} only`,
+        ...bearer(await tokens.staffWith(others)),
+      });
+  }
+  if (auth.kind === 'service') {
+    const [caller] = auth.callers;
+    if (tokens.foreignRegionService !== undefined && caller !== undefined)
+      cases.push({
+        ...foreign,
+        what: "another region's service",
+        ...bearer(await tokens.foreignRegionService(caller)),
+      });
+    for (const other of serviceNames.filter((name) => !auth.callers.includes(name) && name !== endpoint.service)) {
+      cases.push({ ...forbidden, what: `the service ${other}`, ...bearer(await tokens.service(other)) });
+    }
+  }
+  return cases;
+};
+
+const otherUlid = '0000000000ZZZZZZZZZZZZZZZZ';
+
+/** Ids that do not exist, and ids of another account. */
+export const idCases = (endpoint: EndpointDefinition, valid: ValidRequest, tokens: SuiteTokens): Case[] => {
+  const cases: Case[] = [];
+  const problems = endpoint.problems.map((p) => p.status);
+  for (const [name, value] of Object.entries(valid.params)) {
+    if (!/^[a-z]+_[a-z]+_[0-9A-Z]{26}$/.test(value) || !problems.includes(404)) continue;
+    const path = fillPath(endpoint, { ...valid.params, [name]: value.replace(/[0-9A-Z]{26}$/, otherUlid) });
+    cases.push({
+      group: 'ids',
+      what: `param ${name}: an id that does not exist`,
+      path,
+      expected: valid.sample.unknownId ?? [404],
+    });
+  }
+  if (endpoint.auth.kind === 'user' && tokens.otherUser !== undefined && valid.sample.params !== undefined) {
+    const headers = { ...valid.headers, authorization: `Bearer ${tokens.otherUser}` };
+    cases.push({ group: 'ids', what: "another account's id", headers, expected: valid.sample.otherAccount ?? [404] });
+  }
+  return cases;
+};

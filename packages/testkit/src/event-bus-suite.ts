@@ -1,0 +1,60 @@
+// What every transport must keep, written against the interface alone: the same suite runs on the Postgres log and on Kafka.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from '@jest/globals';
+import { crashContract } from './event-bus/crash-contract.ts';
+import { deliveryContract } from './event-bus/delivery-contract.ts';
+import { type OwnServer, openOwnServer } from './event-bus/own-server.ts';
+import { parkingContract } from './event-bus/parking-contract.ts';
+import { plantedBugs } from './event-bus/planted-bugs.ts';
+import { openStage, type Stage } from './event-bus/stage.ts';
+import type { ContractOptions, Transport } from './event-bus/transport.ts';
+
+/** What the parts of the contract get. */
+export type Suite = {
+  readonly server: OwnServer;
+  readonly transport: Transport;
+  readonly patienceMs: number;
+  /** Opens a scenario, runs `play` and closes it. */
+  onStage(play: (stage: Stage) => Promise<void>): Promise<void>;
+};
+
+export const eventBusContract = (options: ContractOptions): void => {
+  describe(options.name, () => {
+    let server: OwnServer | undefined;
+    let transport: Transport | undefined;
+    const opened = <T>(value: T | undefined): T => {
+      if (value === undefined) throw new Error('the suite is not open');
+      return value;
+    };
+    const suite: Suite = {
+      get server() {
+        return opened(server);
+      },
+      get transport() {
+        return opened(transport);
+      },
+      patienceMs: options.patienceMs ?? 20_000,
+      onStage: async (play) => {
+        const stage = await openStage(opened(server), opened(transport));
+        try {
+          await play(stage);
+        } finally {
+          await stage.close();
+        }
+      },
+    };
+    beforeAll(async () => {
+      server = await openOwnServer(join(process.cwd(), '.meridian', 'test'));
+      transport = await options.open(server);
+    }, 60_000);
+    afterAll(async () => {
+      await transport?.close();
+      await server?.stop();
+    }, 60_000);
+
+    describe('delivery', () => deliveryContract(suite));
+    describe('faults', () => crashContract(suite));
+    describe('what cannot be applied', () => parkingContract(suite));
+    describe('the checker goes red for', () => plantedBugs(suite));
+  });
+};

@@ -1,0 +1,211 @@
+// A small service with one endpoint of every kind, to prove that the endpoint suite passes what is right and catches planted bugs.
+import { forbidden, idOf, notFound, personText } from '@meridian/contracts/common.ts';
+import { endpoint } from '@meridian/contracts/endpoint.ts';
+import { createServiceVerifier } from '@meridian/kit/auth/service-verifier.ts';
+import { createStaffVerifier } from '@meridian/kit/auth/staff-verifier.ts';
+import { createUserVerifier } from '@meridian/kit/auth/user-verifier.ts';
+import { createDatabase } from '@meridian/kit/db/database.ts';
+import { migrate } from '@meridian/kit/db/migrate.ts';
+import type { KitSchema } from '@meridian/kit/db/schema.ts';
+import type { UserAuth } from '@meridian/kit/http/authenticate.ts';
+import { fail } from '@meridian/kit/http/problems.ts';
+import { route } from '@meridian/kit/http/route.ts';
+import { createServer } from '@meridian/kit/http/server.ts';
+import { newId } from '@meridian/kit/ids.ts';
+import { createLocalJWKSet } from 'jose';
+import { sql } from 'kysely';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { databaseSnapshot } from '../src/endpoint-suite/database-snapshot.ts';
+import type { SuiteRunning } from '../src/endpoint-suite/suite-types.ts';
+import { createTestDatabase } from '../src/postgres/test-database.ts';
+import { createTestIssuer } from '../src/test-issuer.ts';
+
+const noteId = idOf('note');
+const note = z.strictObject({ id: noteId, text: z.string() });
+const colour = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('named'), name: z.enum(['red', 'blue']) }),
+  z.strictObject({ kind: z.literal('rgb'), rgb: z.array(z.number().int().min(0).max(255)).length(3) }),
+]);
+
+export const createNote = endpoint({
+  id: 'createNote',
+  service: 'billing',
+  method: 'POST',
+  path: '/v1/notes',
+  summary: 'Create',
+  auth: { kind: 'user' },
+  idempotent: true,
+  body: z.strictObject({ text: personText(50), colour: colour.optional(), at: z.iso.datetime().optional() }),
+  answers: { 201: note },
+  problems: [],
+  limit: { max: 20, windowSeconds: 60 },
+});
+export const getNote = endpoint({
+  id: 'getNote',
+  service: 'billing',
+  method: 'GET',
+  path: '/v1/notes/{noteId}',
+  summary: 'Read',
+  auth: { kind: 'user' },
+  params: z.strictObject({ noteId }),
+  answers: { 200: note },
+  problems: [notFound],
+});
+export const deleteNote = endpoint({
+  id: 'deleteNote',
+  service: 'billing',
+  method: 'DELETE',
+  path: '/v1/notes/{noteId}',
+  summary: 'Delete',
+  auth: { kind: 'user' },
+  params: z.strictObject({ noteId }),
+  answers: { 204: null },
+  problems: [notFound],
+});
+export const listNotes = endpoint({
+  id: 'listNotes',
+  service: 'billing',
+  method: 'GET',
+  path: '/staff/v1/notes',
+  summary: 'List',
+  auth: { kind: 'staff', roles: ['reviewer'] },
+  query: z.strictObject({
+    limit: z.coerce.number().int().min(1).max(10).default(5),
+    state: z.enum(['open', 'done']).optional(),
+  }),
+  answers: { 200: z.strictObject({ items: z.array(note) }) },
+  problems: [],
+});
+export const countNotes = endpoint({
+  id: 'countNotes',
+  service: 'billing',
+  method: 'POST',
+  path: '/internal/v1/notes/count',
+  summary: 'Count',
+  auth: { kind: 'service', callers: ['gateway'] },
+  answers: { 200: z.strictObject({ count: z.number() }) },
+  problems: [],
+});
+export const notify = endpoint({
+  id: 'notify',
+  service: 'billing',
+  method: 'POST',
+  path: '/v1/notify',
+  summary: 'Notified',
+  auth: { kind: 'signature', scheme: 'none' },
+  body: 'raw',
+  answers: { 204: null },
+  problems: [forbidden],
+});
+export const demoEndpoints = [createNote, getNote, deleteNote, listNotes, countNotes, notify];
+
+/** What can be planted into the demo service. */
+export type Bug =
+  | 'leaks a 500'
+  | 'answers undeclared'
+  | 'writes before it refuses'
+  | 'shows notes of others'
+  | 'forgets the role'
+  | 'forgets to authenticate'
+  | 'accepts anything';
+
+const region = 'cn';
+
+export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
+  const log = pino({ level: 'silent' });
+  const now = () => new Date();
+  const issuer = await createTestIssuer({ region, foreignRegion: 'global', issuer: 'https://id.example' });
+  const database = await createTestDatabase({
+    templateKey: 'kit',
+    migrate: (url) => migrate({ url, migrations: {}, log }),
+  });
+  const db = createDatabase<KitSchema>({ url: database.url, poolSize: 5, log, applicationName: 'demo' });
+  await sql`create table note (id text primary key, account_id text not null, text text not null)`.execute(db.read);
+  const keys = createLocalJWKSet({ keys: [...issuer.jwks.keys] });
+  const rules = { region, now };
+  const verifyStaff = createStaffVerifier({ ...rules, issuer: issuer.issuer, keys });
+  const shared = {
+    service: 'billing',
+    region,
+    log,
+    now,
+    trustedProxies: ['127.0.0.1'],
+    corsOrigins: [],
+    production: true,
+    idempotency: db,
+    verifyUser: createUserVerifier({ ...rules, issuer: issuer.issuer, audience: 'meridian', keys }),
+    verifyStaff:
+      bug === 'forgets the role'
+        ? async (token: string) => ({ ...(await verifyStaff(token)), roles: ['reviewer' as const] })
+        : verifyStaff,
+    verifyService: createServiceVerifier({ ...rules, service: 'billing', keys: issuer.serviceJwks }),
+  } as const;
+  const open = createServer({ ...shared, listener: 'public' });
+  const inner = createServer({ ...shared, listener: 'internal' });
+  const find = async (id: string, accountId: string) => {
+    const { rows } = await sql<{
+      id: string;
+      text: string;
+    }>`select id, text from note where id = ${id} and (account_id = ${accountId} or ${bug === 'shows notes of others'})`.execute(
+      db.read,
+    );
+    return rows[0];
+  };
+
+  const createBound =
+    bug === 'accepts anything' ? endpoint({ ...createNote, body: z.looseObject({ text: z.unknown() }) }) : createNote;
+  route(open, createBound, async ({ body, auth, idempotency }) =>
+    idempotency.commit(db, async (tx) => {
+      const id = newId('note', region, now());
+      await sql`insert into note values (${id}, ${auth.accountId}, ${String(body.text)})`.execute(tx);
+      return { status: 201, body: { id, text: String(body.text) } };
+    }),
+  );
+  const bareGet = bug === 'forgets to authenticate' ? endpoint({ ...getNote, auth: { kind: 'none' } }) : getNote;
+  route(open, bareGet, async ({ params, auth }) => {
+    const found = await find(params.noteId, (auth as UserAuth | null)?.accountId ?? '');
+    if (found === undefined && bug === 'leaks a 500') throw new Error('no rows');
+    if (found === undefined && bug === 'answers undeclared') return fail(forbidden);
+    return { status: 200, body: found ?? fail(notFound) };
+  });
+  route(open, deleteNote, async ({ params, auth }) => {
+    if (bug === 'writes before it refuses')
+      await sql`insert into note values (${newId('note', region, now())}, 'x', 'audit')`.execute(db.read);
+    const { rows } =
+      await sql`delete from note where id = ${params.noteId} and account_id = ${auth.accountId} returning id`.execute(
+        db.read,
+      );
+    return rows.length > 0 ? { status: 204 } : fail(notFound);
+  });
+  route(open, listNotes, async ({ query }) => {
+    const { rows } = await sql<{ id: string; text: string }>`select id, text from note limit ${query.limit}`.execute(
+      db.read,
+    );
+    return { status: 200, body: { items: rows } };
+  });
+  route(open, notify, async () => fail(forbidden));
+  route(inner, countNotes, async () => ({
+    status: 200,
+    body: { count: Number((await sql<{ n: bigint }>`select count(*) as n from note`.execute(db.read)).rows[0]?.n) },
+  }));
+
+  const user = newId('acc', region, now());
+  const mine = newId('note', region, now());
+  await sql`insert into note values (${mine}, ${user}, 'mine')`.execute(db.read);
+  const at = await open.listen({ host: '127.0.0.1', port: 0 });
+  const within = await inner.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    publicUrl: at.url,
+    internalUrl: within.url,
+    tokens: await issuer.suiteTokens('billing', { user, otherUser: newId('acc', region, now()) }),
+    snapshot: () => databaseSnapshot(db.pool),
+    sampleOf: (e) => (e.params === undefined ? undefined : { params: { noteId: mine } }),
+    stop: async () => {
+      await open.close();
+      await inner.close();
+      await db.close();
+      await database.drop();
+    },
+  };
+};

@@ -1,0 +1,37 @@
+/** Runs jest; arguments are jest's. Ends with 'N passed, N failed' and names what did not run. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type JestReport, summarise } from './test/summary.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const args = process.argv.slice(2);
+const reports = join(root, '.meridian', 'reports');
+mkdirSync(reports, { recursive: true });
+const folder = mkdtempSync(join(reports, 'test-'));
+const reportFile = join(folder, 'report.json');
+
+const jest = spawn(
+  process.execPath,
+  [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    join(root, 'node_modules/jest/bin/jest.js'),
+    ...['--json', `--outputFile=${reportFile}`, ...args],
+  ],
+  // The report goes to the file; jest says all else on standard error.
+  { cwd: root, stdio: ['inherit', 'ignore', 'inherit'] },
+);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => jest.kill(signal));
+const status = await new Promise<number>((done, fail) => {
+  jest.once('error', fail);
+  jest.once('exit', (code) => done(code ?? 1));
+});
+
+const filtered = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
+if (existsSync(reportFile)) {
+  const report = JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport;
+  for (const line of summarise(report, { filtered })) console.log(line);
+} else if (status !== 0) console.log('0 passed, 0 failed: jest ended before it ran a test');
+rmSync(folder, { recursive: true, force: true });
+process.exitCode = status;

@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { type JestReport, summarise } from './summary.ts';
+
+function report(tests: { status: string; title: string; in?: string }[], brokenFiles = 0): JestReport {
+  const count = (status: string) => tests.filter((one) => one.status === status).length;
+  const assertionResults = tests.map((one) => ({
+    status: one.status,
+    title: one.title,
+    ancestorTitles: one.in ? [one.in] : [],
+  }));
+  return {
+    numPassedTests: count('passed'),
+    numFailedTests: count('failed'),
+    numRuntimeErrorTestSuites: brokenFiles,
+    testResults: [{ name: 'a.test.ts', assertionResults }],
+  };
+}
+
+describe('closing lines of a test run', () => {
+  test('count what passed and failed, a file that could not be loaded too', () => {
+    const tests = [
+      { status: 'passed', title: 'a' },
+      { status: 'passed', title: 'b' },
+      { status: 'failed', title: 'c' },
+    ];
+    expect(summarise(report(tests), { filtered: false })).toEqual(['2 passed, 1 failed']);
+    expect(summarise(report(tests, 1), { filtered: false })).toEqual(['2 passed, 2 failed']);
+  });
+
+  test('name what lacked something, counted by what it lacked', () => {
+    const tests = [
+      { status: 'passed', title: 'a' },
+      { status: 'pending', title: 'replays', in: '[needs kafka] bus' },
+      { status: 'pending', title: '[needs kafka] lags' },
+    ];
+    expect(summarise(report(tests), { filtered: true })).toEqual([
+      '  not run: [needs kafka] bus › replays',
+      '  not run: [needs kafka] lags',
+      '1 passed, 0 failed',
+      'NOT RUN: kafka (2)',
+    ]);
+  });
+
+  test('name skipped and unwritten tests, but not those a name filter left out', () => {
+    const tests = [
+      { status: 'pending', title: 'a' },
+      { status: 'todo', title: 'b' },
+    ];
+    expect(summarise(report(tests), { filtered: false }).at(-1)).toBe('NOT RUN: skipped (2)');
+    expect(summarise(report(tests), { filtered: true })).toEqual(['0 passed, 0 failed']);
+  });
+});

@@ -1,0 +1,33 @@
+/** What is read of jest's --json report. */
+export type JestReport = {
+  numPassedTests: number;
+  numFailedTests: number;
+  numRuntimeErrorTestSuites: number;
+  testResults: { name: string; assertionResults: { status: string; title: string; ancestorTitles: string[] }[] }[];
+};
+
+/** The mark of a test that needs what is not there, e.g. '[needs kafka] replays after a rebalance'. */
+const NEEDS = /^\[needs ([a-z0-9-]+)\] /;
+
+/**
+ * The closing lines of a test run, the plain counts last but for what did not run. A file that could not be loaded counts as a failure.
+ * With a name filter most tests are pending by wish, so that only marked ones count as not run.
+ */
+export function summarise(report: JestReport, options: { filtered: boolean }): string[] {
+  const notRun = new Map<string, string[]>();
+  for (const file of report.testResults)
+    for (const test of file.assertionResults) {
+      if (test.status !== 'pending' && test.status !== 'todo') continue;
+      const names = [...test.ancestorTitles, test.title];
+      const need = names.map((name) => NEEDS.exec(name)?.[1]).find((found) => found !== undefined);
+      if (need === undefined && options.filtered) continue;
+      const list = notRun.get(need ?? 'skipped') ?? [];
+      list.push(names.join(' › '));
+      notRun.set(need ?? 'skipped', list);
+    }
+  const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
+  const lines = [...notRun.values()].flat().map((name) => `  not run: ${name}`);
+  lines.push(`${report.numPassedTests} passed, ${failed} failed`);
+  for (const [need, names] of notRun) lines.push(`NOT RUN: ${need} (${names.length})`);
+  return lines;
+}

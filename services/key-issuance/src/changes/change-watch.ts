@@ -1,0 +1,69 @@
+// Waiting for the position to move. Whoever waits shares one poll of the table, so a commit by any replica wakes everyone; with nobody
+// waiting nothing is asked.
+
+export type ChangeWatch = {
+  /**
+   * Resolves with the present position as soon as it differs from `after`, at the latest after `waitMs`. Rejects when the table cannot be
+   * read, and with code `too_many_waiters` beyond the bound.
+   */
+  readonly differs: (after: bigint, waitMs: number) => Promise<bigint>;
+  /** Answers everybody now, and from now on at once. */
+  readonly stop: () => void;
+};
+
+export class TooManyWaitersError extends Error {
+  override name = 'TooManyWaitersError';
+  readonly code = 'too_many_waiters';
+}
+
+type Waiter = { after: bigint; until: number; resolve: (position: bigint) => void; reject: (error: unknown) => void };
+
+export const createChangeWatch = (options: {
+  readonly head: () => Promise<bigint>;
+  /** Milliseconds between two polls. */
+  readonly pollMs: number;
+  readonly maxWaiters: number;
+}): ChangeWatch => {
+  const waiters = new Set<Waiter>();
+  let polling = false;
+  let stopped = false;
+
+  const answer = (position: bigint): void => {
+    for (const waiter of [...waiters]) {
+      if (!stopped && position === waiter.after && performance.now() < waiter.until) continue;
+      waiters.delete(waiter);
+      waiter.resolve(position);
+    }
+  };
+
+  const poll = async (): Promise<void> => {
+    try {
+      while (waiters.size > 0) {
+        answer(await options.head());
+        if (waiters.size > 0) await new Promise((resolve) => setTimeout(resolve, options.pollMs));
+      }
+    } catch (error) {
+      for (const waiter of waiters) waiter.reject(error);
+      waiters.clear();
+    } finally {
+      polling = false;
+    }
+  };
+
+  return {
+    differs: async (after, waitMs) => {
+      if (waiters.size >= options.maxWaiters) throw new TooManyWaitersError('too many wait for key changes');
+      const { promise, resolve, reject } = Promise.withResolvers<bigint>();
+      waiters.add({ after, until: performance.now() + waitMs, resolve, reject });
+      if (!polling) {
+        polling = true;
+        // Errors are handed to the waiters.
+        void poll();
+      }
+      return promise;
+    },
+    stop: () => {
+      stopped = true;
+    },
+  };
+};

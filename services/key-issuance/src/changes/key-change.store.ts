@@ -1,0 +1,35 @@
+// SQL of what gateways must hear of. Positions are given in commit order, so a reader that goes on from the last one it saw skips nothing.
+import type { Tx } from '@meridian/kit/db/database.ts';
+import { type Kysely, type Selectable, sql } from 'kysely';
+import type { ChangeReason, Schema } from '../db/schema.ts';
+
+export type KeyChange = Selectable<Schema['key_change']>;
+
+/** Takes the lock that orders all changes until commit: call it last in a transaction. */
+export const recordChange = async (
+  tx: Tx<Schema>,
+  change: { accountId: string; keyId: string | null; reason: ChangeReason; now: Date },
+): Promise<void> => {
+  await sql`
+    with head as (update key_change_head set position = position + 1 returning position)
+    insert into key_change (position, account_id, key_id, reason, changed_at)
+    select position, ${change.accountId}, ${change.keyId}, ${change.reason}, ${change.now}::timestamptz from head`.execute(
+    tx,
+  );
+};
+
+/** The present position. */
+export const headPosition = async (db: Kysely<Schema>): Promise<bigint> => {
+  const row = await db.selectFrom('key_change_head').select('position').executeTakeFirstOrThrow();
+  return row.position;
+};
+
+/** Up to `limit` changes after `after`, in order. */
+export const changesAfter = (db: Kysely<Schema>, after: bigint, limit: number): Promise<KeyChange[]> =>
+  db.selectFrom('key_change').selectAll().where('position', '>', after).orderBy('position').limit(limit).execute();
+
+/** Deletes at most 10,000 changes older than `before`; a gateway away for so long has ended every stream already. */
+export const pruneChanges = async (db: Kysely<Schema>, before: Date): Promise<void> => {
+  await sql`delete from key_change where position in (
+    select position from key_change where changed_at < ${before} limit 10000)`.execute(db);
+};

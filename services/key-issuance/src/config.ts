@@ -1,0 +1,31 @@
+// The only reader of the environment in this service.
+
+import { parseConfig } from '@meridian/kit/config/config.ts';
+import { integer, json, secret } from '@meridian/kit/config/values.ts';
+import { platformVariables } from '@meridian/kit/run/platform-variables.ts';
+import { regionVariables } from '@meridian/regions/region.ts';
+import { z } from 'zod';
+import type { Peppers } from './keys/key-format.ts';
+
+const peppers = z
+  .record(z.string().regex(/^[1-9][0-9]{0,2}$/), secret)
+  .refine((all) => Object.keys(all).length > 0, { message: 'must hold at least one pepper' });
+
+const schema = z.object({
+  ...regionVariables,
+  ...platformVariables,
+  /** JSON { "1": secret, ... }; the highest version makes new keys. Never remove one while keys of it live. */
+  KEY_PEPPERS: json(peppers),
+  /** Active keys an account may have. */
+  MAX_KEYS_PER_ACCOUNT: integer(1, 1_000).default(50),
+});
+
+export type Config = z.output<typeof schema>;
+
+/** Throws ConfigError naming every wrong variable. */
+export const readConfig = (env: Record<string, string | undefined>): Config => parseConfig(schema, env);
+
+export const peppersOf = (secrets: Readonly<Record<string, string>>): Peppers => ({
+  current: Math.max(...Object.keys(secrets).map(Number)),
+  secretOf: (version) => secrets[String(version)],
+});

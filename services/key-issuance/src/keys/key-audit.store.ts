@@ -1,0 +1,19 @@
+// Who did what to keys and gates, written in the transaction that does it.
+import type { Tx } from '@meridian/kit/db/database.ts';
+import { type Insertable, type Kysely, sql } from 'kysely';
+import type { Schema } from '../db/schema.ts';
+
+export const audit = async (tx: Tx<Schema>, row: Omit<Insertable<Schema['key_audit']>, 'id'>): Promise<void> => {
+  await tx.insertInto('key_audit').values(row).execute();
+};
+
+export const countAudit = async (tx: Tx<Schema>, accountId: string): Promise<number> => {
+  const { rows } = await sql<{ count: bigint }>`
+    select count(*) as count from key_audit where account_id = ${accountId}`.execute(tx);
+  return Number(rows[0]?.count ?? 0);
+};
+
+/** Deletes at most 1,000 rows older than `before`. */
+export const pruneAudit = async (db: Kysely<Schema>, before: Date): Promise<void> => {
+  await sql`delete from key_audit where id in (select id from key_audit where at < ${before} limit 1000)`.execute(db);
+};

@@ -1,0 +1,46 @@
+// Keys over HTTP: their owner creates, lists and revokes them; gateways verify them.
+import {
+  createKey as createKeyEndpoint,
+  listKeys as listKeysEndpoint,
+  revokeKey as revokeKeyEndpoint,
+  verifyKey as verifyKeyEndpoint,
+} from '@meridian/contracts/key-issuance.ts';
+import type { Database } from '@meridian/kit/db/database.ts';
+import { route } from '@meridian/kit/http/route.ts';
+import type { HttpServer } from '@meridian/kit/http/server.ts';
+import type { Schema } from '../db/schema.ts';
+import { assertOwnRegion, type Home } from '../own-region.ts';
+import { type CreateKeyDeps, createKey } from './create-key.ts';
+import { listKeys } from './key.store.ts';
+import { readCursor, viewOf, writeCursor } from './key-view.ts';
+import { revokeKey } from './revoke-key.ts';
+import { type VerifyDeps, verifyKey } from './verify-key.ts';
+
+type OwnerDeps = CreateKeyDeps & { readonly db: Database<Schema>; readonly home: Home };
+
+export const keyRoutes = (server: HttpServer, deps: OwnerDeps): void => {
+  const { db, home } = deps;
+  route(server, createKeyEndpoint, ({ auth, body, idempotency }) =>
+    idempotency.commit(db, (tx: Parameters<typeof createKey>[0]) =>
+      createKey(tx, deps, { accountId: auth.accountId, ...body }),
+    ),
+  );
+  route(server, listKeysEndpoint, async ({ auth, query }) => {
+    const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
+    const rows = await listKeys(db.read, auth.accountId, after, query.limit + 1);
+    const page = rows.slice(0, query.limit);
+    const last = page.at(-1);
+    const next =
+      rows.length > page.length && last ? writeCursor({ createdAt: last.created_at, keyId: last.key_id }) : null;
+    return { status: 200, body: { items: page.map(viewOf), next } };
+  });
+  route(server, revokeKeyEndpoint, async ({ auth, params }) => {
+    assertOwnRegion(home, params.keyId);
+    const row = await db.transaction((tx) => revokeKey(tx, deps, { accountId: auth.accountId, keyId: params.keyId }));
+    return { status: 200, body: viewOf(row) };
+  });
+};
+
+export const verifyRoutes = (server: HttpServer, deps: VerifyDeps): void => {
+  route(server, verifyKeyEndpoint, async ({ body }) => ({ status: 200, body: await verifyKey(deps, body) }));
+};

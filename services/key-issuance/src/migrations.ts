@@ -1,0 +1,5 @@
+// Static index of this service's migrations.
+import type { Migration } from 'kysely/migration';
+import { keys } from './db/migrations/0001-keys.ts';
+
+export const migrations: Record<string, Migration> = { '0001-keys': keys };

@@ -1,0 +1,89 @@
+// Composition root of key-issuance.
+import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
+import { resolveRegion } from '@meridian/regions/region.ts';
+import { createChangeWatch } from './changes/change-watch.ts';
+import { changeRoutes } from './changes/changes.routes.ts';
+import { headPosition, pruneChanges } from './changes/key-change.store.ts';
+import { peppersOf, readConfig } from './config.ts';
+import type { Schema } from './db/schema.ts';
+import { retainedSince } from './gates/erase-account.ts';
+import { gateReactions } from './gates/gates.reactions.ts';
+import { gateRoutes } from './gates/gates.routes.ts';
+import { coalesce } from './keys/coalesce.ts';
+import { findFacts, writeLastUsed } from './keys/key.store.ts';
+import { pruneAudit } from './keys/key-audit.store.ts';
+import { keyRoutes, verifyRoutes } from './keys/keys.routes.ts';
+import { createLastUsed } from './keys/last-used.ts';
+import { migrations } from './migrations.ts';
+
+const lastUsedFlushMs = 30_000;
+const sweepMs = 600_000;
+const changesKeptMs = 24 * 3_600_000;
+
+export const startKeyIssuance = async (
+  env: Record<string, string | undefined>,
+  overrides?: Overrides,
+): Promise<Running> => {
+  const config = readConfig(env);
+  const { id: region, profile, directory } = resolveRegion(config);
+  const platform = await createPlatform<Schema>({
+    service: 'key-issuance',
+    region,
+    directory,
+    corsOrigins: profile.corsOrigins,
+    config,
+    migrations,
+    overrides,
+  });
+  const { db, now, log, publish } = platform;
+  const home = { region, addressOf: (id: string) => directory[id]?.addresses.api };
+  const peppers = peppersOf(config.KEY_PEPPERS);
+  const auditRetention = profile.retention.securityLog;
+  const base = { service: platform.service, region, now, publish, db, home, log };
+  const baseUrl = profile.addresses.baseUrls.payg;
+
+  keyRoutes(platform.publicServer, { ...base, peppers, maxKeysPerAccount: config.MAX_KEYS_PER_ACCOUNT, baseUrl });
+
+  const lastUsed = createLastUsed();
+  const factsOf = coalesce({
+    read: (digests) => findFacts(db.read, digests, now()),
+    maxBatch: 256,
+    // Half of the pool at most: a flood of verifications must leave room to revoke.
+    maxInFlight: Math.max(1, Math.floor(config.DATABASE_POOL / 2)),
+    maxWaiting: 10_000,
+    deadlineMs: 2_000,
+  });
+  verifyRoutes(platform.internalServer, {
+    ...base,
+    peppers,
+    baseUrlOf: (id, product) => directory[id]?.addresses.baseUrls[product],
+    appealUrl: profile.links.appeal,
+    factsOf,
+    used: lastUsed.note,
+  });
+  gateRoutes(platform.internalServer, base);
+  const watch = createChangeWatch({ head: () => headPosition(db.read), pollMs: 150, maxWaiters: 1_000 });
+  changeRoutes(platform.internalServer, { ...base, watch });
+
+  platform.every(lastUsedFlushMs, 'last-used', async () => {
+    const uses = lastUsed.take();
+    if (uses.size > 0) await writeLastUsed(db.read, uses);
+  });
+  platform.every(sweepMs, 'sweep', async () => {
+    await pruneChanges(db.read, new Date(now().getTime() - changesKeptMs));
+    await pruneAudit(db.read, retainedSince(auditRetention, now()));
+  });
+
+  const running = await platform.start({
+    listensTo: ['identity', 'billing', 'moderation'],
+    reactions: gateReactions({ ...base, auditRetention }),
+  });
+  return {
+    ...running,
+    // Waiting polls are answered first, so that closing the listener does not wait for them.
+    stop: () => {
+      watch.stop();
+      return running.stop();
+    },
+  };
+};
