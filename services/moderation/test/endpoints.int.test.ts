@@ -1,6 +1,7 @@
 import { endpoints } from '@meridian/contracts/moderation.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { databaseSnapshot } from '@meridian/testkit/endpoint-suite/database-snapshot.ts';
+import type { Sample } from '@meridian/testkit/endpoint-suite/suite-types.ts';
 import { endpointSuite } from '@meridian/testkit/endpoint-suite.ts';
 import { startWorld } from './world.ts';
 
@@ -19,7 +20,7 @@ endpointSuite({
       internalUrl: world.service.internalUrl,
       tokens: await world.authority.suiteTokens('moderation', { user, otherUser }),
       snapshot: () => databaseSnapshot(world.pool, ['idempotency_key', 'outbox']),
-      sampleOf: (endpoint) => {
+      sampleOf: (endpoint): Sample | undefined => {
         switch (endpoint.id) {
           case 'submitAppeal':
             return { body: { caseId, text: 'please look again' } };
