@@ -50,6 +50,8 @@ export type CoreOptions = {
   readonly config: SharedConfig;
   readonly overrides?: Overrides;
   readonly render?: ProblemRenderer;
+  /** Makes the ids of requests on the public listener. */
+  readonly newRequestId?: () => string;
 };
 
 export type Core = {
@@ -112,7 +114,7 @@ const buildCore = async (options: CoreOptions, idempotency?: { read: unknown }) 
       production: config.MERIDIAN_MODE !== 'embedded',
       ...verifiers,
       ...(idempotency && { idempotency }),
-      ...(options.render && listener === 'public' && { render: options.render }),
+      ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
   const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
   const background = createBackground(log);

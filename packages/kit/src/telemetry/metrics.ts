@@ -14,6 +14,8 @@ export const createMetrics = (options: { processMetrics?: boolean } = {}) => {
     new Gauge({ name, help, labelNames, registers });
   return {
     registry,
+    /** Declares a counter of the service's own. */
+    counter,
     httpDuration: new Histogram({
       name: 'http_request_duration_seconds',
       help: 'Duration of HTTP requests by route template',
