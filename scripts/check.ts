@@ -12,7 +12,12 @@ import { toolRule } from './check/tool-rule.ts';
 const root = resolve(import.meta.dirname, '..');
 const generate = 'scripts/generate.ts';
 const rules: Rule[] = [
-  toolRule('formatting and lint (biome)', 'node_modules/.bin/biome', ['ci', '--colors=off', '--max-diagnostics=100', '.']),
+  toolRule('formatting and lint (biome)', 'node_modules/.bin/biome', [
+    'ci',
+    '--colors=off',
+    '--max-diagnostics=100',
+    '.',
+  ]),
   toolRule('types (tsc)', 'node_modules/.bin/tsc', ['-p', 'tsconfig.json', '--noEmit']),
   importRule,
   nounRule,

@@ -1,6 +1,7 @@
 // billing: recharge, balance, holds and settlement of usage. Amounts are nano-units of the region's currency, as strings.
 import { z } from 'zod';
 import {
+  accountCancelled,
   accountId,
   currency,
   idOf,
@@ -134,6 +135,13 @@ export const usageFigures = z.strictObject({
 });
 export type UsageFigures = z.infer<typeof usageFigures>;
 
+/** Sums of many calls: not bounded like one call. */
+const usageTotals = z.strictObject({
+  promptTokens: z.number().int().min(0),
+  cachedTokens: z.number().int().min(0),
+  completionTokens: z.number().int().min(0),
+});
+
 export const charge = z.strictObject({
   requestId: idOf('req'),
   keyId: idOf('key'),
@@ -175,7 +183,7 @@ export const getUsage = endpoint({
           day: z.iso.date(),
           model: z.string(),
           calls: z.number().int(),
-          usage: usageFigures,
+          usage: usageTotals,
           amount: nanoAmount,
           currency,
         }),
@@ -249,7 +257,7 @@ export const createHold = endpoint({
     completionWindow: z.number().int().min(1).max(1_000_000),
   }),
   answers: { 201: z.strictObject({ requestId: idOf('req'), held: nanoAmount, currency, deadline: timestamp }) },
-  problems: [insufficientBalance, modelUnknown, requestMismatch, regionMismatch],
+  problems: [insufficientBalance, modelUnknown, requestMismatch, regionMismatch, accountCancelled],
 });
 
 export const extendHold = endpoint({
@@ -264,7 +272,7 @@ export const extendHold = endpoint({
   params: z.strictObject({ requestId: idOf('req') }),
   body: z.strictObject({ soFar: usageFigures, completionWindow: z.number().int().min(1).max(1_000_000) }),
   answers: { 200: z.strictObject({ requestId: idOf('req'), held: nanoAmount, currency, deadline: timestamp }) },
-  problems: [insufficientBalance, holdNotOpen, notFound],
+  problems: [insufficientBalance, holdNotOpen, notFound, accountCancelled],
 });
 
 export const settleHold = endpoint({

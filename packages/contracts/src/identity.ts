@@ -1,6 +1,16 @@
 // identity: regions, codes, sessions, the account and its cancellation, staff sign-in.
 import { z } from 'zod';
-import { accountId, currency, idOf, notFound, personText, regionId, regionMismatch, timestamp } from './common.ts';
+import {
+  accountCancelled,
+  accountId,
+  currency,
+  idOf,
+  notFound,
+  personText,
+  regionId,
+  regionMismatch,
+  timestamp,
+} from './common.ts';
 import { endpoint, staffRoles } from './endpoint.ts';
 import { retainedClass, sagaId } from './events/lifecycle.ts';
 import { problem } from './problem.ts';
@@ -147,7 +157,7 @@ export const createSession = endpoint({
     termsVersion: z.string().max(40).optional(),
   }),
   answers: { 201: tokens },
-  problems: [codeInvalid, consentRequired, identifierNotAccepted, codeLimitReached],
+  problems: [codeInvalid, consentRequired, identifierNotAccepted, codeLimitReached, accountCancelled, regionMismatch],
   limit: { max: 60, windowSeconds: 60 },
 });
 
@@ -258,7 +268,7 @@ export const cancelAccount = endpoint({
     }),
     202: z.strictObject({ cancellation: cancellationStatus, receiptToken: z.string() }),
   },
-  problems: [codeInvalid, reauthenticationRequired, consequencesNotAccepted],
+  problems: [codeInvalid, codeLimitReached, reauthenticationRequired, consequencesNotAccepted],
   limit: { max: 10, windowSeconds: 60 },
 });
 

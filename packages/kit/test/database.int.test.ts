@@ -19,13 +19,19 @@ describe('database', () => {
   });
   afterAll(() => opened?.close());
 
-  const valueOf = async (id: number) =>
+  const counterOf = async (id: number) =>
     (await sql<{ value: bigint }>`select value from counter where id = ${id}`.execute(db.read)).rows[0]?.value;
 
   test('int8 arrives as bigint and dates as text, while pg itself stays as it was', async () => {
     const { rows } = await sql`select 9007199254740993::int8 as big, array[1, null, 9007199254740993]::int8[] as list,
       date '2026-01-31' as day, 1.50::numeric as exact, 7::int4 as small`.execute(db.read);
-    expect(rows[0]).toEqual({ big: 9007199254740993n, list: [1n, null, 9007199254740993n], day: '2026-01-31', exact: '1.50', small: 7 });
+    expect(rows[0]).toEqual({
+      big: 9007199254740993n,
+      list: [1n, null, 9007199254740993n],
+      day: '2026-01-31',
+      exact: '1.50',
+      small: 7,
+    });
     expect(pg.types.getTypeParser(20)('7')).toBe('7');
   });
 
@@ -38,8 +44,10 @@ describe('database', () => {
     const kept = db.read;
     await expect(around(async () => db.read)).rejects.toMatchObject({ code: 'nested_transaction' });
     await expect(around(() => sql`select 1`.execute(kept))).rejects.toMatchObject({ code: 'nested_transaction' });
-    await expect(around(() => db.transaction(async () => undefined))).rejects.toMatchObject({ code: 'nested_transaction' });
-    expect(await valueOf(1)).toBe(0n);
+    await expect(around(() => db.transaction(async () => undefined))).rejects.toMatchObject({
+      code: 'nested_transaction',
+    });
+    expect(await counterOf(1)).toBe(0n);
   });
 
   test('work that a transaction left running may query once the transaction is over', async () => {
@@ -66,7 +74,7 @@ describe('database', () => {
       });
     await Promise.all([bump(1, 2), bump(2, 1)]);
     expect(met).toBe(3);
-    expect([await valueOf(1), await valueOf(2)]).toEqual([2n, 2n]);
+    expect([await counterOf(1), await counterOf(2)]).toEqual([2n, 2n]);
     await sql`update counter set value = 0`.execute(db.read);
   });
 
@@ -80,7 +88,7 @@ describe('database', () => {
         { isolation: 'serializable' },
       );
     await Promise.all([increment(), increment(), increment()]);
-    expect(await valueOf(1)).toBe(3n);
+    expect(await counterOf(1)).toBe(3n);
   });
 
   test('a lost connection fails its transaction, is not fatal, and listeners hear of commits only', async () => {
@@ -110,7 +118,9 @@ describe('migrate', () => {
   const tables = async (url: string) => {
     const client = new pg.Client(url);
     await client.connect();
-    const { rows } = await client.query<{ name: string }>("select table_name as name from information_schema.tables where table_schema = 'public'");
+    const { rows } = await client.query<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'public'",
+    );
     await client.end();
     return rows.map((row) => row.name);
   };
@@ -127,7 +137,9 @@ describe('migrate', () => {
 
   test('is all or nothing', () =>
     withDatabase({}, async (url) => {
-      await expect(migrate({ url, migrations: { '0001-one': creating('one'), '0002-bad': creating('one') }, log: silent })).rejects.toMatchObject({ code: '42P07' });
+      await expect(
+        migrate({ url, migrations: { '0001-one': creating('one'), '0002-bad': creating('one') }, log: silent }),
+      ).rejects.toMatchObject({ code: '42P07' });
       expect(await tables(url)).not.toEqual(expect.arrayContaining(['one']));
     }));
 
@@ -135,10 +147,15 @@ describe('migrate', () => {
     withDatabase({}, async (url) => {
       await migrate({ url, migrations: { '0001-one': creating('one'), '0002-two': creating('two') }, log: silent });
       const old = { url, migrations: { '0001-one': creating('one') }, log: silent };
-      await expect(migrate(old)).rejects.toMatchObject({ code: 'database_newer', message: expect.stringContaining('0002-two') });
+      await expect(migrate(old)).rejects.toMatchObject({
+        code: 'database_newer',
+        message: expect.stringContaining('0002-two'),
+      });
     }));
 
   test('refuses a name without an order', async () => {
-    expect(() => migrate({ url: 'postgres://nowhere/none', migrations: { one: creating('one') }, log: silent })).toThrow('0001-what-it-does');
+    expect(() =>
+      migrate({ url: 'postgres://nowhere/none', migrations: { one: creating('one') }, log: silent }),
+    ).toThrow('0001-what-it-does');
   });
 });

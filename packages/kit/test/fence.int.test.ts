@@ -31,7 +31,10 @@ describe('the fence of an account', () => {
     });
   const fence = (accountId: string) => db.transaction((tx) => fenceAccount(tx, { accountId, sagaId, now: now() }));
   const countOf = async (accountId: string) =>
-    Number((await sql<{ n: bigint }>`select count(*) as n from written where account_id = ${accountId}`.execute(db.read)).rows[0]?.n);
+    Number(
+      (await sql<{ n: bigint }>`select count(*) as n from written where account_id = ${accountId}`.execute(db.read))
+        .rows[0]?.n,
+    );
 
   test('lets a writer that passed it finish before it is acknowledged, and refuses the next', async () => {
     const accountId = newAccount();
@@ -74,7 +77,10 @@ describe('the fence of an account', () => {
     const outcomes = await Promise.all([
       ...Array.from({ length: 50 }, async (_, i) => {
         await new Promise((resolve) => setTimeout(resolve, i % 10));
-        return write(accountId).then(() => 'written', (error: { code?: string }) => error.code);
+        return write(accountId).then(
+          () => 'written',
+          (error: { code?: string }) => error.code,
+        );
       }),
       (async () => {
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -102,13 +108,19 @@ describe('the fence of an account', () => {
   test('erasure leaves a tombstone and answers every request with the same receipt', async () => {
     const accountId = newAccount();
     let erased = 0;
-    const receipt = { erased: { keys: 2 }, retained: [{ class: 'payments', count: 1, basis: 'Accounting law', until: '2036-01-01' }] };
-    const react = eraseOnRequest<KitSchema>({ service: 'billing', region: 'cn', now }, {
-      erase: async () => {
-        erased += 1;
-        return receipt;
+    const receipt = {
+      erased: { keys: 2 },
+      retained: [{ class: 'payments', count: 1, basis: 'Accounting law', until: '2036-01-01' }],
+    };
+    const react = eraseOnRequest<KitSchema>(
+      { service: 'billing', region: 'cn', now },
+      {
+        erase: async () => {
+          erased += 1;
+          return receipt;
+        },
       },
-    });
+    );
     expect(react).toMatchObject({ lifecycle: true, event: { type: 'account-erasure-requested.v1' } });
     const request = { accountId, data: { sagaId }, seq: 1, time: now(), service: 'identity' };
     const ids = [newId('evt', 'cn', now()), newId('evt', 'cn', now())];
@@ -116,10 +128,17 @@ describe('the fence of an account', () => {
     expect(erased).toBe(1);
     expect(await db.transaction((tx) => findTombstone(tx, accountId))).toMatchObject({ sagaId, receipt });
     await expect(write(accountId)).rejects.toMatchObject({ code: 'account_cancelled' });
-    const { rows } = await sql<{ payload: string }>`select payload from outbox where account_id = ${accountId} order by id`.execute(db.read);
+    const { rows } = await sql<{
+      payload: string;
+    }>`select payload from outbox where account_id = ${accountId} order by id`.execute(db.read);
     const answers = rows.map((row) => envelope.parse(JSON.parse(row.payload)));
     expect(answers.map(({ type, causationid, accountseq, data }) => ({ type, causationid, accountseq, data }))).toEqual(
-      ids.map((id, i) => ({ type: 'account-erased.v1', causationid: id, accountseq: i + 1, data: { sagaId, service: 'billing', ...receipt } })),
+      ids.map((id, i) => ({
+        type: 'account-erased.v1',
+        causationid: id,
+        accountseq: i + 1,
+        data: { sagaId, service: 'billing', ...receipt },
+      })),
     );
   });
 });

@@ -18,7 +18,7 @@ const ask = (content: string, changes: object = {}, init: RequestInit = {}) =>
   });
 const askJson = async (content: string, changes: object = {}) => {
   const answer = await ask(content, changes);
-  return { status: answer.status, headers: answer.headers, body: await answer.json() };
+  return { status: answer.status, headers: answer.headers, body: JSON.parse(await answer.text()) };
 };
 /** Reads server-sent events; `whole` is false if the connection broke. */
 const readEvents = async (answer: Response) => {

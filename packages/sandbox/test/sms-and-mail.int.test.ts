@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { signAcs3 } from '@meridian/kit/aliyun/acs3.ts';
 import type { InboxMessage } from '../src/inbox/inbox.ts';
 import { type Acs3Call, callAcs3 } from './support/acs3-client.ts';
 import { startTestSandbox, type TestSandbox, waitFor } from './support/sandbox.ts';
@@ -100,6 +101,26 @@ describe('SendSms', () => {
   test.each(refusals)('refuses %s', async (_what, send, status, code) => {
     expect(await send()).toMatchObject({ status, body: { Code: code } });
     expect(await inbox()).toEqual([]);
+  });
+
+  test("accepts the platform's own signer, which was written apart from this verifier", async () => {
+    const { endpoint, accessKeyId, accessKeySecret } = sandbox.of('cn').sms;
+    const body = new URLSearchParams(form()).toString();
+    const { host: _host, ...headers } = signAcs3({
+      method: 'POST',
+      host: new URL(endpoint).host,
+      path: '/',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body,
+      action: 'SendSms',
+      version: '2017-05-25',
+      accessKeyId,
+      accessKeySecret,
+      now: sandbox.now,
+      nonce: randomUUID(),
+    });
+    const answer = await fetch(endpoint, { method: 'POST', headers, body });
+    expect(await answer.json()).toMatchObject({ Code: 'OK' });
   });
 
   test('refuses a nonce that was used before, and not because of its signature', async () => {

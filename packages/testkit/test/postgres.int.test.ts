@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +22,21 @@ import { type RunningPostgres, startPostgres } from '../src/postgres/start-postg
 
 const root = process.getuid?.() === 0;
 const launcher = resolve('packages/testkit/test/fixtures/launch-postgres.ts');
+// Root becomes nobody where nobody may pass through to the workspace; elsewhere a namespace in which root is not root has to do.
+const nobody = { uid: 65534, gid: 65534 };
+const passable =
+  spawnSync('test', ['-r', launcher], nobody).status === 0 &&
+  spawnSync(process.execPath, ['--version'], nobody).status === 0;
+const ordinary = !root ? 'the one who runs this' : passable ? 'nobody, started by root' : 'root inside a namespace';
+const inNamespace = { prefix: ['unshare', '--user', '--map-user=65534', '--map-group=65534'] };
+const ordinaryUser = !root ? {} : passable ? nobody : inNamespace;
+
+const noNamespaces = !root
+  ? 'an ordinary user does not need them'
+  : passable
+    ? 'root serves as nobody, or refuses'
+    : 'root refuses';
+
 let folder: string;
 const running: RunningPostgres[] = [];
 const children: ChildProcess[] = [];
@@ -50,12 +66,14 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 /** Runs the launcher in a process of its own, which may be killed or be another user; resolves with what it printed first. */
 async function launch(
   dataDir: string,
-  user: { uid?: number; gid?: number } = {},
+  options: { uid?: number; gid?: number; env?: { PATH: string }; prefix?: string[] } = {},
 ): Promise<{ child: ChildProcess; said: Record<string, unknown> }> {
-  const child = spawn(process.execPath, [launcher, dataDir], {
+  const { prefix = [], ...user } = options;
+  const [command = '', ...args] = [...prefix, process.execPath, launcher, dataDir];
+  const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
-    ...user,
     env: { PATH: process.env.PATH },
+    ...user,
   });
   children.push(child);
   const line = await new Promise<string>((done) => {
@@ -88,18 +106,40 @@ describe('embedded PostgreSQL', () => {
     expect(statSync(join(dataDir, 'password')).mode & 0o777).toBe(0o600);
   });
 
-  test(
-    root ? 'as an ordinary user (nobody), started by root' : 'as this ordinary user, in a process of its own',
-    async () => {
-      chmodSync(folder, 0o777);
-      const { child, said } = await launch(join(folder, 'data'), root ? { uid: 65534, gid: 65534 } : {});
-      expect(said).toMatchObject({ rows: [{ n: 1 }] });
-      const uid = root ? 65534 : process.getuid!();
-      expect(statSync(join(folder, 'data/cluster')).uid).toBe(uid);
-      child.stdin!.end();
-      expect(await new Promise((done) => child.once('exit', done))).toBe(0);
-    },
-  );
+  test(`as an ordinary user: ${ordinary}`, async () => {
+    chmodSync(folder, 0o777);
+    const { child, said } = await launch(join(folder, 'data'), ordinaryUser);
+    expect(said).toMatchObject({ rows: [{ n: 1 }], uid: expect.any(Number) });
+    expect(said.uid).toBeGreaterThan(0);
+    child.stdin!.end();
+    expect(await new Promise((done) => child.once('exit', done))).toBe(0);
+  });
+
+  test(`where user namespaces are forbidden: ${noNamespaces}`, async () => {
+    // A search path without unshare is a machine on which it fails.
+    const path = join(folder, 'bin');
+    mkdirSync(path);
+    symlinkSync(existsSync('/usr/bin/test') ? '/usr/bin/test' : '/bin/test', join(path, 'test'));
+    const dataDir = join(folder, 'data');
+    if (root) {
+      chmodSync(folder, 0o700);
+      expect((await launch(dataDir, { env: { PATH: path } })).said).toEqual({ code: 'postgres_refused_user' });
+    }
+    chmodSync(folder, 0o755);
+    const { child, said } = await launch(dataDir, { env: { PATH: path } });
+    if (root && !passable) {
+      expect(said).toEqual({ code: 'postgres_refused_user' });
+      return;
+    }
+    expect(said).toMatchObject({ rows: [{ n: 1 }] });
+    expect(statSync(join(dataDir, 'cluster')).uid).toBe(root ? 65534 : process.getuid!());
+    child.stdin!.end();
+    await new Promise((done) => child.once('exit', done));
+    // And back again, on the same data.
+    const server = await start(dataDir);
+    expect(await query(server.adminUrl, 'select 1 as n')).toEqual([{ n: 1 }]);
+    expect(statSync(join(dataDir, 'cluster')).uid).toBe(process.getuid!());
+  });
 
   test('a role and a database of its own get a URL, whatever characters they hold', async () => {
     const server = await start(join(folder, 'da ta'));
@@ -244,7 +284,7 @@ describe('embedded PostgreSQL refuses, in one sentence with a code,', () => {
     await expect(start(join(folder, 'file'))).rejects.toMatchObject({ code: 'data_folder_not_writable' });
     await expect(start(join(folder, 'file/below'))).rejects.toMatchObject({ code: 'data_folder_not_writable' });
     mkdirSync(join(folder, 'closed'), { mode: 0o555 });
-    const { said } = await launch(join(folder, 'closed/data'), root ? { uid: 65534, gid: 65534 } : {});
+    const { said } = await launch(join(folder, 'closed/data'), ordinaryUser);
     expect(said).toEqual({ code: 'data_folder_not_writable' });
   });
 

@@ -1,5 +1,5 @@
 // Checks service tokens. One is verified once; the caller it proved is then kept by the token's SHA-256 until it expires.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { unauthenticated } from '@meridian/contracts/common.ts';
 import { type ServiceName, serviceNames } from '@meridian/contracts/endpoint.ts';
 import { decodeJwt, type JWK } from 'jose';
@@ -55,7 +55,7 @@ export const createServiceVerifier = (
   };
 
   const check = async (token: string): Promise<ServiceAuth> => {
-    const digest = createHash('sha256').update(token).digest('base64');
+    const digest = hash('sha256', token, 'base64');
     const at = options.now().getTime();
     const known = kept.get(digest);
     if (

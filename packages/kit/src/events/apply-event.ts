@@ -71,7 +71,7 @@ export const applyEvent = <S extends KitSchema>(
       source: event.source,
       seq: event.accountseq,
     };
-    const { kind, behind, erased } = await receive(tx, about);
+    const { kind, behind, held, erased } = await receive(tx, about);
     await hit('after-inbox-insert');
     if (kind === 'duplicate') return { outcome: 'duplicate', released: 0 };
     const lifecycle = reactions.get(event.type)?.lifecycle ?? false;
@@ -88,7 +88,7 @@ export const applyEvent = <S extends KitSchema>(
     if (behind && !lifecycle && !erased)
       await park(tx, { ...parking, state: behind, error: 'behind a parked event of this account' });
     else outcome = await react(tx, reactions, event, erased);
-    const released = kind === 'gap' ? 0 : await releaseHeld(tx, about, event.accountseq);
+    const released = kind === 'apply' && held ? await releaseHeld(tx, about, event.accountseq) : 0;
     await hit('after-effect-before-commit');
     return { outcome, released };
   });

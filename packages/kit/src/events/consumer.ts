@@ -40,7 +40,7 @@ export type Consumer = { start(): Promise<void>; stop(): Promise<void> };
 // An unknown error may be a race or a programming error; a few tries tell them apart.
 const triesBeforeParking = 3;
 
-/** A consumer; `start` subscribes, `stop` ends after the event in hand. Transient faults are retried in place for ever. */
+/** A consumer; `start` subscribes (later, if the bus is down), `stop` ends it after the event in hand. Transient faults are retried in place for ever. */
 export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>): Consumer => {
   const { region, db, bus, topics, log, metrics, now } = options;
   const group = options.group ?? options.service;
@@ -144,19 +144,43 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
   };
 
   let subscription: Subscription | undefined;
+  let joining: Promise<void> | undefined;
+  const stopping = new AbortController();
+  const subscribe = async () => {
+    subscription = await bus.subscribe({
+      group,
+      topics,
+      handler: async (record, { signal }) => {
+        await handle(record, signal);
+        await hit('after-commit-before-offset');
+      },
+    });
+  };
+  const keepJoining = async () => {
+    for (let failures = 1; !stopping.signal.aborted && !subscription; failures += 1) {
+      await wait(backOff(failures, 200, 10_000), stopping.signal);
+      if (stopping.signal.aborted) return;
+      await subscribe().catch((err: unknown) =>
+        log.error({ err, group, failures }, 'cannot join the event bus, will try again'),
+      );
+    }
+  };
   return {
     start: async () => {
-      subscription ??= await bus.subscribe({
-        group,
-        topics,
-        handler: async (record, { signal }) => {
-          await handle(record, signal);
-          await hit('after-commit-before-offset');
-        },
-      });
+      if (subscription || joining) return;
+      try {
+        await subscribe();
+      } catch (err) {
+        // A bus that is down must not keep a service from starting: what it publishes waits in the outbox.
+        if (!isTransient(err)) throw err;
+        log.error({ err, group }, 'cannot join the event bus, will try again');
+        joining = keepJoining();
+      }
       housekeeping.start();
     },
     stop: async () => {
+      stopping.abort();
+      await joining;
       await Promise.all([subscription?.stop(), housekeeping.stop()]);
       subscription = undefined;
     },

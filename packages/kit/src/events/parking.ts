@@ -17,11 +17,12 @@ export type ParkInput = {
   attempts: number;
 };
 
-/** Parks an event, in the transaction of its inbox mark. */
+/** Parks an event, in the transaction of its inbox mark. One that was parked before (and whose mark was pruned) stays as it is. */
 export const park = async <S extends KitSchema>(tx: Tx<S>, input: ParkInput): Promise<void> => {
   await sql`insert into parked_event (consumer, event_id, account_id, source, type, seq, payload, state, error, attempts)
     values (${input.consumer}, ${input.eventId}, ${input.accountId}, ${input.source}, ${input.type}, ${input.seq ?? null},
-      ${input.payload}, ${input.state}, ${input.error.slice(0, 2_000)}, ${input.attempts})`.execute(tx);
+      ${input.payload}, ${input.state}, ${input.error.slice(0, 2_000)}, ${input.attempts})
+    on conflict (consumer, event_id) do nothing`.execute(tx);
 };
 
 /** After the missing event was received with `seq`: held successors queue up for replay. Returns how many. */

@@ -81,15 +81,19 @@ export const createPostgresBus = (options: PostgresBusOptions): EventBus => {
   const partitionsOf = (topic: string): Promise<number> => {
     const known = counts.get(topic);
     if (known) return known;
-    const asked = pool
-      .query<{ partitions: number }>(
-        `with made as (insert into bus.topic values ($1, $2) on conflict do nothing returning partitions)
-         select partitions from made union all select partitions from bus.topic where topic = $1 limit 1`,
-        [topic, partitions],
-      )
-      .then(
-        ({ rows }) => rows[0]?.partitions ?? Promise.reject(new Error(`topic ${topic} was being created; try again`)),
-      );
+    const asked = (async () => {
+      // Two statements: the second sees a topic that another process was creating during the first.
+      await pool.query('insert into bus.topic (topic, partitions) values ($1, $2) on conflict do nothing', [
+        topic,
+        partitions,
+      ]);
+      const { rows } = await pool.query<{ partitions: number }>('select partitions from bus.topic where topic = $1', [
+        topic,
+      ]);
+      const count = rows[0]?.partitions;
+      if (count === undefined) throw new Error(`topic ${topic} cannot be created`);
+      return count;
+    })();
     counts.set(topic, asked);
     asked.catch(() => counts.delete(topic));
     return asked;

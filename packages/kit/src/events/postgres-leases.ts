@@ -28,11 +28,14 @@ const take = `
   on conflict (grp, topic, part) do update set owner = excluded.owner, until = excluded.until
   where bus.lease.until < clock_timestamp()`;
 
+/** `surplus`: above the share but busy; to be given up when idle. */
+export type Balance = { held: Partition[]; surplus: Partition[] };
+
 /**
  * Renews what `owner` holds, takes its share of what is free and gives up what is above it unless `busy`.
  * One transaction under the group's lock; returns the partitions now held.
  */
-export const balance = async (pool: pg.Pool, who: Who, busy: ReadonlySet<string>): Promise<Partition[]> => {
+export const balance = async (pool: pg.Pool, who: Who, busy: ReadonlySet<string>): Promise<Balance> => {
   const client = await pool.connect();
   let broken = true;
   const mine = async () =>
@@ -49,24 +52,26 @@ export const balance = async (pool: pg.Pool, who: Who, busy: ReadonlySet<string>
     for (const text of [join, renew]) await client.query(text, [who.group, who.topics, who.owner, who.leaseMs]);
     const shares = await client.query<{ topic: string; most: number }>(share, [who.group, who.topics]);
     const held = await mine();
+    const surplus: Partition[] = [];
     for (const { topic, most } of shares.rows) {
       const own = held.filter((partition) => partition.topic === topic);
-      const surplus = own
-        .filter((partition) => !busy.has(partitionName(partition)))
-        .slice(0, Math.max(0, own.length - most));
-      if (surplus.length > 0)
+      const above = Math.max(0, own.length - most);
+      const idle = own.filter((partition) => !busy.has(partitionName(partition))).slice(0, above);
+      const working = own.filter((partition) => busy.has(partitionName(partition)));
+      surplus.push(...working.slice(0, above - idle.length));
+      if (idle.length > 0)
         await client.query('delete from bus.lease where grp = $1 and topic = $2 and part = any($3) and owner = $4', [
           who.group,
           topic,
-          surplus.map((partition) => partition.part),
+          idle.map((partition) => partition.part),
           who.owner,
         ]);
       if (own.length < most) await client.query(take, [who.group, topic, who.owner, who.leaseMs, most - own.length]);
     }
-    const now = await mine();
+    const kept = await mine();
     await client.query('commit');
     broken = false;
-    return now;
+    return { held: kept, surplus };
   } finally {
     client.release(broken);
   }

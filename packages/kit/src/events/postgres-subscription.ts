@@ -20,6 +20,8 @@ type Row = { topic: string; part: number; off: bigint; event_id: string; key: st
 /** A held partition. `lost` aborts when the lease is gone: nothing more may be handled. */
 type Held = Partition & {
   lost: AbortController;
+  /** Another member is due it: given up after the record in hand. */
+  yielding: boolean;
   busy: boolean;
   failures: number;
   notBefore: number;
@@ -27,6 +29,9 @@ type Held = Partition & {
 };
 
 const batchSize = 100;
+// What a dead member had handled since its last commit is delivered again; the inbox knows it.
+const commitEvery = 25n;
+const commitEveryMs = 100;
 const fetchRows = `
   select l.topic, l.part, l.off, l.event_id, l.key, l.payload
   from unnest($2::text[], $3::int[]) as want(topic, part)
@@ -49,15 +54,24 @@ export const createPostgresSubscription = async (
   const stopping = new AbortController();
   const held = new Map<string, Held>();
   const working = new Set<Promise<void>>();
+  const leaseBell = createBell();
+  // While leases are being settled nothing new is begun, so that nothing is begun that is just being given up.
+  let balancing = false;
 
   const keepLeases = async () => {
     const asked = performance.now();
     const busy = new Set([...held.values()].filter((partition) => partition.busy).map(partitionName));
-    const now = await balance(pool, who, busy);
+    balancing = true;
+    const { held: now, surplus } = await balance(pool, who, busy).finally(() => {
+      balancing = false;
+    });
     const names = new Set(now.map(partitionName));
+    const yields = new Set(surplus.map(partitionName));
     for (const [name, partition] of held) {
-      if (names.has(name)) partition.validUntil = asked + leaseMs;
-      else {
+      if (names.has(name)) {
+        partition.validUntil = asked + leaseMs;
+        partition.yielding = yields.has(name);
+      } else {
         partition.lost.abort();
         held.delete(name);
       }
@@ -68,6 +82,7 @@ export const createPostgresSubscription = async (
         held.set(name, {
           ...partition,
           lost: new AbortController(),
+          yielding: false,
           busy: false,
           failures: 0,
           notBefore: 0,
@@ -78,7 +93,10 @@ export const createPostgresSubscription = async (
   };
 
   const mayHandle = (partition: Held) =>
-    !stopping.signal.aborted && !partition.lost.signal.aborted && performance.now() < partition.validUntil;
+    !stopping.signal.aborted &&
+    !partition.lost.signal.aborted &&
+    !partition.yielding &&
+    performance.now() < partition.validUntil;
 
   /** Handles rows in order. Offsets follow behind, at most one commit in flight, and never pass what was handled. */
   const handle = async (partition: Held, rows: Row[]) => {
@@ -87,6 +105,7 @@ export const createPostgresSubscription = async (
     let handled = committed;
     let inFlight: Promise<void> | undefined;
     let abandoned = false;
+    let commitAt = performance.now();
     const commit = async () => {
       while (committed < handled && !abandoned) {
         const target = handled;
@@ -115,6 +134,8 @@ export const createPostgresSubscription = async (
         };
         await options.handler(record, { signal });
         handled = row.off + 1n;
+        if (handled - committed < commitEvery && performance.now() - commitAt < commitEveryMs) continue;
+        commitAt = performance.now();
         inFlight ??= commit().finally(() => {
           inFlight = undefined;
         });
@@ -139,6 +160,7 @@ export const createPostgresSubscription = async (
       })
       .finally(() => {
         partition.busy = false;
+        if (partition.yielding) leaseBell.ring();
         working.delete(work);
         bell.ring();
       });
@@ -146,12 +168,14 @@ export const createPostgresSubscription = async (
   };
   /** One query for all idle partitions; each found one is handled on its own. */
   const poll = async () => {
+    if (balancing) return;
     const idle = [...held.values()].filter(
       (partition) => !partition.busy && mayHandle(partition) && partition.notBefore <= performance.now(),
     );
     if (idle.length === 0) return;
     const { rows } = await pool.query<Row>(fetchRows, [group, idle.map((p) => p.topic), idle.map((p) => p.part)]);
     const found = Map.groupBy(rows, partitionName);
+    if (balancing) return;
     for (const partition of idle) {
       const own = found.get(partitionName(partition));
       if (own && held.get(partitionName(partition)) === partition) dispatch(partition, own);
@@ -174,7 +198,7 @@ export const createPostgresSubscription = async (
   };
 
   await keepLeases();
-  const leases = repeat('keeping leases', () => wait(leaseMs / 3, stopping.signal), keepLeases);
+  const leases = repeat('keeping leases', () => leaseBell.wait(leaseMs / 3), keepLeases);
   const polling = repeat('polling', () => bell.wait(pollMs), poll);
 
   const subscription: Subscription = {
@@ -182,6 +206,7 @@ export const createPostgresSubscription = async (
       if (stopping.signal.aborted) return void (await Promise.all([leases, polling, ...working]));
       stopping.abort();
       bell.ring();
+      leaseBell.ring();
       await Promise.all([leases, polling, ...working]);
       await leave(pool, who).catch((err: unknown) => log.warn({ err, group }, 'leases are left to run out'));
     },

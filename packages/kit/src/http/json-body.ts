@@ -1,11 +1,10 @@
 // Strict JSON: what JSON.parse lets through but a database or a prototype would stumble over is refused at the edge.
+import { isUtf8 } from 'node:buffer';
 import { malformedBody, unsupportedMediaType } from '@meridian/contracts/common.ts';
 import { fail } from './problems.ts';
 
 /** Deepest nesting accepted in a body. Deeper input only ever comes from an attacker, and recursive code breaks on it. */
 export const maxJsonDepth = 32;
-
-const decoder = new TextDecoder('utf-8', { fatal: true });
 
 // Counted before parsing: neither the parser nor anything after it sees a deep value.
 const assertShallow = (text: string): void => {
@@ -57,12 +56,8 @@ const assertNoPrototype = (value: unknown): void => {
 
 /** Parses a JSON body; refuses invalid UTF-8, deep nesting, prototype members, NUL and lone surrogates with `malformed_body`. */
 export const parseJsonBody = (bytes: Buffer): unknown => {
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    return fail(malformedBody, { detail: 'The body is not valid UTF-8' });
-  }
+  if (!isUtf8(bytes)) fail(malformedBody, { detail: 'The body is not valid UTF-8' });
+  const text = bytes.toString('utf8');
   assertShallow(text);
   let value: unknown;
   try {

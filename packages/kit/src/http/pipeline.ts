@@ -83,9 +83,15 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
       `Endpoint ${endpoint.id} is idempotent, but its callers prove no identity that keys could belong to`,
     );
 
+  if (endpoint.idempotent && Object.values(endpoint.answers).includes('stream'))
+    throw new Error(`Endpoint ${endpoint.id} is idempotent, but a stream cannot be replayed`);
+
   /** A mistake of ours: 500. Outside production the answer names it, so that a developer sees it at once. */
   const undeclared = (request: FastifyRequest, mistake: string): never => {
-    request.log.error({ endpoint: endpoint.id, mistake }, 'the answer contradicts the declaration');
+    request.log.error(
+      { requestId: request.id, endpoint: endpoint.id, mistake },
+      'the answer contradicts the declaration',
+    );
     return fail(internalError, options.production ? {} : { detail: `${endpoint.id}: ${mistake}` });
   };
 
@@ -149,7 +155,9 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
       // The lease ends by itself if this fails too; the first error is the one worth telling.
       await claimed
         ?.release()
-        .catch((late: unknown) => request.log.warn({ err: late }, 'the idempotency key could not be freed'));
+        .catch((late: unknown) =>
+          request.log.warn({ requestId: request.id, err: late }, 'the idempotency key could not be freed'),
+        );
       throw error;
     }
     return send(request, reply, answer);
@@ -173,7 +181,7 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
     errorHandler: (error, request) => {
       const refusal = refusalOf(error);
       if (refusal.definition === internalError && !(error instanceof Refusal)) {
-        request.log.error({ err: error, endpoint: endpoint.id }, 'unexpected error');
+        request.log.error({ requestId: request.id, err: error, endpoint: endpoint.id }, 'unexpected error');
         throw refusal;
       }
       if (!declared.has(refusal.code) && refusal.code !== malformedBody.code)

@@ -77,6 +77,8 @@ const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInst
     // Ours alone: an id chosen by a client could collide with, or point at, another request's.
     requestIdHeader: false as const,
     genReqId: () => nextId(),
+    // No child logger per request: binding the id costs more than most requests log. What logs names the request itself.
+    childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     exposeHeadRoutes: false,
     requestTimeout,
@@ -84,6 +86,8 @@ const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInst
     // Longer than the usual idle time of a load balancer (60 s), so that we are never the first to close.
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle' as const,
+    // While closing, a request on an open connection is still served (with Connection: close): what it needs is stopped after HTTP.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200, caseSensitive: true },
     frameworkErrors: (error: Error, _request: unknown, reply: { raw: import('node:http').ServerResponse }) => {
       const requestId = nextId();
@@ -109,22 +113,27 @@ const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInst
 
 const addHooks = (app: FastifyInstance, options: ServerOptions, render: ProblemRenderer): void => {
   app.decorateRequest('identity', null);
-  app.addHook('onRequest', async (request, reply) => {
+  // Both with a callback: they run for every request and have nothing to wait for.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    if (request.raw.url !== undefined && request.raw.url.length > maxUrlLength) fail(uriTooLong);
+    done((request.raw.url?.length ?? 0) > maxUrlLength ? new Refusal(uriTooLong) : undefined);
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { endpoint } = request.routeOptions.config as { endpoint?: EndpointDefinition };
     const status = reply.statusCode;
     // By template, never by URL: addresses and queries may hold codes and ids.
     const labels = { method: endpoint?.method ?? 'none', route: endpoint?.path ?? 'none', status: String(status) };
     options.metrics?.httpDuration?.observe(labels, reply.elapsedTime / 1_000);
-    request.log.debug({ endpoint: endpoint?.id, status, ms: Math.round(reply.elapsedTime) }, 'request');
+    request.log.debug(
+      { requestId: request.id, endpoint: endpoint?.id, status, ms: Math.round(reply.elapsedTime) },
+      'request',
+    );
+    done();
   });
   app.setErrorHandler((error, request, reply) => {
     const { definition, members } = refusalOf(error);
     if (definition === internalError && !(error instanceof Refusal))
-      request.log.error({ err: error }, 'unexpected error');
+      request.log.error({ err: error, requestId: request.id }, 'unexpected error');
     const { status, headers, body } = render(definition, members, request.id);
     // As bytes: fastify would add a charset to a string, which this media type does not know.
     return reply.code(status).headers(headers).send(Buffer.from(body));
@@ -184,6 +193,16 @@ const refuseOtherMethods = (app: FastifyInstance, routes: readonly { url: string
   }
 };
 
+// A connection whose last answer leaves after closing began would idle until its keep-alive ends (72 s), past any stop deadline.
+const closeServer = async (app: FastifyInstance): Promise<void> => {
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(sweep);
+  }
+};
+
 /** A server for one listener of a service. Nothing is open before `listen`. */
 export const createServer = (options: ServerOptions): HttpServer => {
   const render = options.render ?? renderProblem;
@@ -224,6 +243,6 @@ export const createServer = (options: ServerOptions): HttpServer => {
       const shown = host.includes(':') ? `[${host}]` : host;
       return { host, port: bound.port, url: `${options.tls ? 'https' : 'http'}://${shown}:${bound.port}` };
     },
-    close: () => app.close(),
+    close: () => closeServer(app),
   };
 };

@@ -5,19 +5,16 @@ import { credentialNames, personalNames, scrub } from './redaction.ts';
 
 export type Logger = PinoLogger;
 
-// `name` and `message` at the top are pino's own and an error's fields; `code`, `key` and `name` matter below the top only.
+// These names also mean harmless things: pino's own and an error's fields at the top, an error's `code` one level below. For them
+// only the places where input stands are covered.
 const topLevelAllowed = new Set<string>(['name', 'message', 'code', 'key']);
+const inputs = ['body', 'query', 'params', 'headers', 'input', 'command', 'data', 'req.headers', 'res.headers'];
 const paths = [...credentialNames, ...personalNames].flatMap((name) => {
-  const part = name.includes('-') ? `["${name}"]` : name;
-  const dot = name.includes('-') ? '' : '.';
-  const deep = [
-    `body${dot}${part}`,
-    `headers${dot}${part}`,
-    `req.headers${dot}${part}`,
-    `res.headers${dot}${part}`,
-    `*${dot}${part}`,
-  ];
-  return topLevelAllowed.has(name) ? deep : [part, ...deep];
+  const below = name.includes('-') ? `["${name}"]` : `.${name}`;
+  const under = inputs.map((place) => `${place}${below}`);
+  if (name === 'code') return under;
+  if (topLevelAllowed.has(name)) return [...under, `*${below}`];
+  return [...under, `*${below}`, name.includes('-') ? below : name];
 });
 
 // A chain of causes may be a circle.

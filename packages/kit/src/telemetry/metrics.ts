@@ -14,8 +14,9 @@ export const createMetrics = (options: { processMetrics?: boolean } = {}) => {
     new Gauge({ name, help, labelNames, registers });
   return {
     registry,
-    /** Declares a counter of the service's own. */
+    /** For a service's own metrics, declared once when it starts. */
     counter,
+    gauge,
     httpDuration: new Histogram({
       name: 'http_request_duration_seconds',
       help: 'Duration of HTTP requests by route template',

@@ -90,7 +90,8 @@ export const isPersonalName = (name: string): boolean => {
 
 // E-mail address (simplified RFC 5322 addr-spec); mainland mobile number (11 digits from 13 to 19); resident id number (GB 11643: region,
 // date of birth, order, check character). Digits must stand alone, so that ids and times do not match.
-const email = /[\p{L}0-9._%+-]+@[\p{L}0-9-]+(?:\.[\p{L}0-9-]+)+/u;
+// Every repetition is bounded: long texts of strangers pass through here.
+const email = /[\p{L}0-9._%+-]{1,64}@[\p{L}0-9-]{1,63}(?:\.[\p{L}0-9-]{1,63})+/u;
 const mobile = /(?<![\p{L}0-9_])(?:(?:\+|00)?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![\p{L}0-9_])/u;
 const prefixedMobile = /(?<![\p{L}0-9_])(?:\+|00)86[ -]?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![\p{L}0-9_])/u;
 const residentId =

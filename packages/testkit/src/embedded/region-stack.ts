@@ -34,6 +34,16 @@ export type RunningRegion = {
   readonly stop: () => Promise<void>;
 };
 
+/** As an operator would register the client at the OpenID provider. */
+const registerStaffClient = async (sandbox: string, region: string, redirectUri: string) => {
+  const answer = await fetch(`${sandbox}/control/oidc/redirect-uris/${region}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ redirectUris: [redirectUri] }),
+  });
+  if (!answer.ok) throw new Error(`the sandbox refused the staff redirect address of ${region}: ${answer.status}`);
+};
+
 /** Starts a region; stops what it has started when one part fails. */
 export const startRegion = async (options: {
   readonly profile: Profile;
@@ -51,6 +61,8 @@ export const startRegion = async (options: {
   const outside = operatorView(options.secrets.sandbox, profile.id, options.sandbox);
   const env = (service: ServiceName) =>
     serviceEnv(service, { ...options, secrets, outside, databaseUrl: databases.urlOf, busUrl: databases.busUrl });
+
+  await registerStaffClient(options.sandbox.origin, profile.id, env('identity').STAFF_REDIRECT_URI as string);
 
   const names = Object.keys(programs) as ServiceName[];
   const outcomes = await Promise.allSettled(names.map((name) => programs[name](env(name))));

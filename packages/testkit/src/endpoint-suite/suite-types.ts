@@ -35,6 +35,8 @@ export type SuiteRunning = {
   readonly snapshot: () => Promise<unknown>;
   readonly sampleOf?: (endpoint: EndpointDefinition) => Sample | undefined;
   readonly stop: () => Promise<void>;
+  /** For a service with an error format of its own (the gateway): the code and request id in such a body, or undefined. */
+  readonly readRefusal?: (body: unknown) => { readonly code: string; readonly requestId: string } | undefined;
 };
 
 export type Group = 'shape' | 'http' | 'credentials' | 'ids';

@@ -36,6 +36,24 @@ export const deliveryContract = (suite: Suite): void => {
       );
     }));
 
+  test('many publishers at once, each event published twice at the same time: all arrive, in order per key', () =>
+    suite.onStage(async (stage) => {
+      const got: string[] = [];
+      await subscriber(stage, stage.bus, stage.group, async (record) => void got.push(record.eventId));
+      const other = stage.newBus();
+      const sets = accounts(8).map((key) => recordsOf(stage.topic, [key], 40));
+      const send = async (bus: EventBus, records: Numbered[]) => {
+        for (let i = 0; i < records.length; i += 5) await bus.publish(records.slice(i, i + 5));
+      };
+      await Promise.all(sets.flatMap((records) => [send(stage.bus, records), send(other, records)]));
+      await waitFor('all', () => new Set(got).size >= 320);
+      const firsts = [...new Set(got)];
+      for (const records of sets) {
+        const ids = new Set(records.map((record) => record.eventId));
+        expect(firsts.filter((id) => ids.has(id))).toEqual([...ids]);
+      }
+    }));
+
   test('a record whose handler fails comes again, before later ones of its key', () =>
     suite.onStage(async (stage) => {
       const records = recordsOf(stage.topic, accounts(1), 3);
@@ -88,6 +106,23 @@ export const deliveryContract = (suite: Suite): void => {
       const firstHas = seen.a.length;
       await stage.bus.publish(last);
       await waitFor('take-over', () => seen.a.length >= firstHas + last.length);
+    }));
+
+  test('a member that is never idle still hands over its share, and no record is skipped', () =>
+    suite.onStage(async (stage) => {
+      const records = recordsOf(stage.topic, accounts(24), 50);
+      const seen = { a: new Set<string>(), b: new Set<string>() };
+      const subscribe = (bus: EventBus, to: Set<string>) =>
+        subscriber(stage, bus, stage.group, async (record) => {
+          await new Promise((resolve) => setTimeout(resolve, 8));
+          to.add(record.eventId);
+        });
+      await stage.bus.publish(records);
+      await subscribe(stage.bus, seen.a);
+      await waitFor('the first member at work', () => seen.a.size > 0);
+      await subscribe(stage.newBus(), seen.b);
+      await waitFor('everything', () => new Set([...seen.a, ...seen.b]).size === records.length);
+      expect(seen.b.size).toBeGreaterThan(0);
     }));
 
   test('groups are independent, and a rewound group gets everything again', () =>

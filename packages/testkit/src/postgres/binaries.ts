@@ -36,7 +36,7 @@ async function hydrateLinks(root: string, spareFolder: string): Promise<Record<s
   const inPlace = await linkAll(missing, root, (link) => join(root, link.target));
   if (inPlace) return {};
   const spare = join(spareFolder, 'lib');
-  await mkdir(spare, { recursive: true, mode: 0o700 });
+  await mkdir(spare, { recursive: true, mode: 0o755 });
   await linkAll(missing, root, (link) => join(spare, link.target.slice(link.target.lastIndexOf('/') + 1)));
   return { LD_LIBRARY_PATH: spare };
 }

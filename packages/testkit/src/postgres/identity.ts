@@ -17,9 +17,9 @@ const NAMESPACE = ['--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, '-
  * PostgreSQL refuses root, and initdb a user without a name. Both are met by a user namespace in which our own files look like
  * nobody's: nothing is created, and folders of mode 0700 stay reachable. Where namespaces are forbidden (Docker's default), root
  * becomes nobody outright, which needs the folders on the way to be passable by everyone.
- * `probe` is a program of PostgreSQL that must be startable.
+ * `probe` is a program of PostgreSQL that must be startable, `parent` the folder that holds the data folder.
  */
-export function serverIdentity(probe: string, folder: string): Identity {
+export function serverIdentity(probe: string, parent: string): Identity {
   const uid = process.getuid?.() ?? -1;
   const gid = process.getgid?.() ?? -1;
   if (uid !== 0 && hasName()) return { wrap: (command, args) => ({ command, args }), run: {}, ownerUid: uid };
@@ -30,7 +30,7 @@ export function serverIdentity(probe: string, folder: string): Identity {
       ownerUid: uid,
     };
   const asNobody = { uid: NOBODY, gid: NOBODY };
-  if (uid === 0 && succeeds(probe, ['--version'], asNobody) && succeeds('test', ['-x', folder], asNobody))
+  if (uid === 0 && succeeds(probe, ['--version'], asNobody) && succeeds('test', ['-x', parent], asNobody))
     return { wrap: (command, args) => ({ command, args }), run: asNobody, ownerUid: NOBODY };
   throw new PostgresError(
     'postgres_refused_user',

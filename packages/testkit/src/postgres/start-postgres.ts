@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { locateBinaries } from './binaries.ts';
 import { ensureCluster, SUPERUSER, startFailure } from './cluster.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -70,13 +70,14 @@ async function startLocked(options: PostgresOptions, dataDir: string, release: (
   const binaries = await locateBinaries(dataDir);
   if (await stopOrphan(join(dataDir, 'cluster'), STOP_MS))
     options.log?.info('stopped the PostgreSQL that a killed run left behind');
-  const identity = serverIdentity(binaries.postgres, dataDir);
+  const identity = serverIdentity(binaries.postgres, dirname(dataDir));
   // As nobody, the server must be able to pass through; what lies inside is of mode 0700 or 0600 all the same.
   if (identity.run.uid !== undefined) await chmod(dataDir, 0o711);
   const password = await readPassword(dataDir);
   const cluster = await ensureCluster({ dataDir, password, durable, binaries, identity });
   const sockets = await openSocketFolder(dataDir);
-  if (identity.run.uid !== undefined) await chown(sockets.path, identity.run.uid, identity.run.gid ?? -1);
+  // An earlier run may have had another identity; only root can have had two.
+  if (process.getuid?.() === 0) await chown(sockets.path, identity.ownerUid, identity.ownerUid);
   const logFile = join(dataDir, 'postgres.log');
   const logOffset = await rotateLog(logFile);
   const log = await open(logFile, 'a', 0o600);

@@ -1,0 +1,36 @@
+// SQL of accounts.
+import type { Tx } from '@meridian/kit/db/database.ts';
+import type { Kysely } from 'kysely';
+import type { AccountStatus, IdentitySchema } from '../db/schema.ts';
+
+type Transaction = Tx<IdentitySchema>;
+
+export const insertAccount = async (
+  tx: Transaction,
+  account: { id: string; wrappedKey: Buffer; termsVersion: string; createdAt: Date },
+): Promise<void> => {
+  await tx.insertInto('account').values({ id: account.id, status: 'active', created_at: account.createdAt }).execute();
+  await tx.insertInto('account_key').values({ account_id: account.id, wrapped: account.wrappedKey }).execute();
+  await tx
+    .insertInto('consent')
+    .values({ account_id: account.id, terms_version: account.termsVersion, accepted_at: account.createdAt })
+    .execute();
+};
+
+export const findAccount = (db: Kysely<IdentitySchema>, accountId: string) =>
+  db.selectFrom('account').select(['id', 'status', 'created_at']).where('id', '=', accountId).executeTakeFirst();
+
+/** The status, with the row locked: `share` holds off a cancellation, `update` is the cancellation itself. */
+export const lockStatus = async (
+  tx: Transaction,
+  accountId: string,
+  strength: 'share' | 'update',
+): Promise<AccountStatus | undefined> => {
+  const query = tx.selectFrom('account').select('status').where('id', '=', accountId);
+  const row = await (strength === 'share' ? query.forShare() : query.forUpdate()).executeTakeFirst();
+  return row?.status;
+};
+
+export const setStatus = async (tx: Transaction, accountId: string, status: AccountStatus): Promise<void> => {
+  await tx.updateTable('account').set({ status }).where('id', '=', accountId).execute();
+};

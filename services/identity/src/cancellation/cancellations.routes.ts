@@ -1,0 +1,82 @@
+// Preview, cancel, status.
+import { accountCancelled, notFound, unavailable } from '@meridian/contracts/common.ts';
+import {
+  cancelAccount,
+  cancellationPreview,
+  codeInvalid,
+  consequencesNotAccepted,
+  getCancellation,
+  reauthenticationRequired,
+} from '@meridian/contracts/identity.ts';
+import { fail } from '@meridian/kit/http/problems.ts';
+import { route } from '@meridian/kit/http/route.ts';
+import { checkCode } from '../codes/check-code.ts';
+import { codeBelongsTo } from '../codes/code.store.ts';
+import { networkOf } from '../codes/network.ts';
+import { blindIndexesOf } from '../contacts/contact.store.ts';
+import type { IdentityDeps } from '../deps.ts';
+import { refuseForeign } from '../regions/refuse-foreign.ts';
+import { cancelAccount as cancel } from './cancel-account.ts';
+import { consequencesOf, participants, versionOf } from './cancellation.ts';
+import { readCancellation } from './cancellation-status.ts';
+import { driveFences } from './drive-fences.ts';
+import { askForStanding } from './participants.ts';
+
+export const cancellationRoutes = (deps: IdentityDeps): void => {
+  const { publicServer, db, region } = deps;
+
+  const standingOf = (accountId: string) =>
+    askForStanding(deps, accountId).catch((err: unknown) => {
+      deps.log.warn({ err, accountId }, 'the consequences of a cancellation could not be found out');
+      return fail(unavailable, { retryAfter: 5, detail: 'What would be lost cannot be told at the moment; try again' });
+    });
+
+  route(publicServer, cancellationPreview, async ({ auth }) => {
+    const standing = await standingOf(auth.accountId);
+    return {
+      status: 200,
+      body: { ...standing, consequences: consequencesOf(standing), consequencesVersion: versionOf(standing) },
+    };
+  });
+
+  route(publicServer, cancelAccount, async ({ auth, body, ip }) => {
+    refuseForeign(region, body.codeId);
+    const { accountId } = auth;
+    const network = networkOf(ip);
+    const identifierHashes = await blindIndexesOf(db.read, accountId);
+    if (!(await codeBelongsTo(db.read, body.codeId, 'reauthenticate', identifierHashes)))
+      return fail(reauthenticationRequired, {
+        detail: 'Ask for a code with purpose "reauthenticate" for a contact of this account',
+      });
+    await checkCode(deps, {
+      codeId: body.codeId,
+      purpose: 'reauthenticate',
+      identifierHashes,
+      code: body.code,
+      network,
+    });
+    // Before the code is used up, so that the person can look again and come back with the same code.
+    if (versionOf(await standingOf(accountId)) !== body.consequencesVersion)
+      return fail(consequencesNotAccepted, { detail: 'What would be lost has changed; show the preview again' });
+
+    const cancelled = await db.transaction((tx) =>
+      cancel(tx, deps, { ...auth, codeId: body.codeId, reason: body.reason, network }),
+    );
+    if (cancelled.outcome === 'code_used')
+      return fail(codeInvalid, { detail: 'This code was just used; ask for a new one' });
+    if (cancelled.outcome === 'already_closing') return fail(accountCancelled);
+    const { sagaId, receiptToken } = cancelled;
+    await driveFences(
+      deps,
+      participants.filter((service) => service !== 'identity').map((service) => ({ sagaId, accountId, service })),
+    );
+    const cancellation = await readCancellation(db.read, receiptToken);
+    if (cancellation === undefined) throw new Error('a cancellation that was just committed is gone');
+    return { status: cancellation.status === 'cancelling' ? 202 : 200, body: { cancellation, receiptToken } };
+  });
+
+  route(publicServer, getCancellation, async ({ body }) => {
+    const cancellation = await readCancellation(db.read, body.receiptToken);
+    return { status: 200, body: cancellation ?? fail(notFound, { detail: 'No cancellation has this receipt token' }) };
+  });
+};

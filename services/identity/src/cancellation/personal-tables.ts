@@ -1,0 +1,52 @@
+// Every table that can hold something of an account, and what erasing the account means for it.
+// A test compares this list with the database: a new table with an account column must be entered here.
+import { type Kysely, sql } from 'kysely';
+import type { IdentitySchema } from '../db/schema.ts';
+
+export type PersonalTable = {
+  readonly table: string;
+  /** Column that names the account. */
+  readonly column: string;
+  /** `erased`: no row is left. `kept`: rows stay, for the reason given; none of them holds a contact. */
+  readonly fate: 'erased' | 'kept';
+  readonly why?: string;
+};
+
+export const personalTables: readonly PersonalTable[] = [
+  { table: 'account', column: 'id', fate: 'erased' },
+  { table: 'consent', column: 'account_id', fate: 'erased' },
+  { table: 'account_key', column: 'account_id', fate: 'erased' },
+  { table: 'contact', column: 'account_id', fate: 'erased' },
+  { table: 'session', column: 'account_id', fate: 'erased' },
+  { table: 'cancellation', column: 'account_id', fate: 'erased' },
+  { table: 'account_fence', column: 'account_id', fate: 'erased' },
+  {
+    table: 'security_log',
+    column: 'account_id',
+    fate: 'kept',
+    why: 'legal period of the profile, named in the receipt',
+  },
+  { table: 'account_tombstone', column: 'account_id', fate: 'kept', why: 'stops late events; id and counts only' },
+  { table: 'account_sequence', column: 'account_id', fate: 'kept', why: 'numbers of events must never be used twice' },
+  { table: 'inbox_sequence', column: 'account_id', fate: 'kept', why: 'detects repeated and missing events' },
+  {
+    table: 'parked_event',
+    column: 'account_id',
+    fate: 'kept',
+    why: 'waits for an operator; events hold no personal data',
+  },
+  { table: 'outbox', column: 'account_id', fate: 'kept', why: 'on its way to the bus; deleted there within seconds' },
+];
+
+/** Rows left of erased accounts in tables that must hold none, by table. An empty answer is the proof. */
+export const sweepLeftovers = async (db: Kysely<IdentitySchema>): Promise<Record<string, number>> => {
+  const left: Record<string, number> = {};
+  for (const { table, column } of personalTables.filter((t) => t.fate === 'erased')) {
+    const { rows } = await sql<{ count: bigint }>`
+      select count(*) as count from ${sql.table(table)} t
+      where exists (select from account_tombstone e where e.account_id = ${sql.ref(`t.${column}`)})`.execute(db);
+    const count = Number(rows[0]?.count ?? 0n);
+    if (count > 0) left[table] = count;
+  }
+  return left;
+};

@@ -1,0 +1,15 @@
+// The receipt token of a cancellation: reads its status after the last session has ended.
+import { randomBytes } from 'node:crypto';
+import { deriveKey, digest } from '../crypto/mac.ts';
+import { open, seal } from '../crypto/seal.ts';
+
+export const drawReceiptToken = (region: string): string => `rct_${region}_${randomBytes(32).toString('base64url')}`;
+export const hashReceiptToken = digest;
+
+const keyOf = (token: string) => deriveKey(token, 'receipt');
+
+/** The account id for the holder of the token alone: the receipt itself stands under a random pseudonym. */
+export const sealAccount = (token: string, sagaId: string, accountId: string): Buffer =>
+  seal(keyOf(token), sagaId, accountId);
+export const openAccount = (token: string, sagaId: string, sealed: Buffer): string =>
+  open(keyOf(token), sagaId, sealed).toString('utf8');

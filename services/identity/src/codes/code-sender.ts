@@ -1,0 +1,20 @@
+// The port of everything that carries a code to a person.
+
+export type CodeMessage = { readonly to: string; readonly code: string; readonly codeId: string };
+
+export type CodeSender = {
+  /** Resolves when the provider took the message. Rejects with a SendError; never retried, a person simply asks again. */
+  readonly send: (message: CodeMessage) => Promise<void>;
+  readonly close: () => void;
+};
+
+/** `reason` is the provider's own short word, e.g. "isv.BUSINESS_LIMIT_CONTROL"; it never holds the recipient. */
+export class SendError extends Error {
+  readonly code = 'code_not_sent';
+  readonly reason: string;
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`the provider did not take the message: ${reason}`, options);
+    this.name = 'SendError';
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,14 @@
+// One-time codes: their life and limits.
+
+import type { sendCode } from '@meridian/contracts/identity.ts';
+import type { z } from 'zod';
+
+export type CodePurpose = z.infer<typeof sendCode.body>['purpose'];
+
+/** OWASP ASVS 6.5.5 allows an out-of-band code 10 minutes. */
+export const codeLifeMs = 5 * 60_000;
+/** Tries one code takes, right or wrong. */
+export const maxTries = 5;
+
+/** How a try ended before the code itself was compared. */
+export type Raised = { readonly codeHash: string; readonly identifierHash: string } | undefined;

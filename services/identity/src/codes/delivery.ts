@@ -1,0 +1,57 @@
+// Hands codes to their senders after the answer was decided: sending neither delays nor changes it.
+import type { Logger } from '@meridian/kit/telemetry/log.ts';
+import type { Metrics } from '@meridian/kit/telemetry/metrics.ts';
+import { serviceCounter } from '@meridian/kit/telemetry/service-metrics.ts';
+import type { LoginMethod } from '@meridian/regions/profile.ts';
+import type { CodeMessage, CodeSender } from './code-sender.ts';
+
+/** Messages on their way at once. A provider that hangs must not fill the memory. */
+const maxInFlight = 200;
+
+export type Delivery = {
+  /** Never throws and never waits. */
+  readonly hand: (method: LoginMethod, message: CodeMessage) => void;
+  /** Resolves when nothing is on its way any more. */
+  readonly stop: () => Promise<void>;
+};
+
+export const createDelivery = (deps: {
+  senders: Partial<Record<LoginMethod, CodeSender>>;
+  log: Logger;
+  metrics: Pick<Metrics, 'registry'>;
+}): Delivery => {
+  const { senders, log } = deps;
+  const sent = serviceCounter(deps.metrics, {
+    name: 'identity_codes_sent_total',
+    help: 'One-time codes handed to a provider, by outcome; a falling ratio of used to sent codes is a sign of SMS pumping',
+    labelNames: ['method', 'outcome'],
+  });
+  const running = new Set<Promise<void>>();
+
+  const send = async (method: LoginMethod, message: CodeMessage) => {
+    try {
+      await senders[method]?.send(message);
+      sent.inc({ method, outcome: 'taken' });
+    } catch (error) {
+      const reason = typeof error === 'object' && error !== null && 'reason' in error ? error.reason : 'unexpected';
+      sent.inc({ method, outcome: 'failed' });
+      log.error({ method, reason, codeId: message.codeId }, 'a code could not be sent');
+    }
+  };
+
+  return {
+    hand: (method, message) => {
+      if (running.size >= maxInFlight) {
+        sent.inc({ method, outcome: 'dropped' });
+        log.error({ method, codeId: message.codeId }, 'a code was dropped: too many are on their way');
+        return;
+      }
+      const one = send(method, message).finally(() => running.delete(one));
+      running.add(one);
+    },
+    stop: async () => {
+      await Promise.all(running);
+      for (const sender of Object.values(senders)) sender.close();
+    },
+  };
+};

@@ -1,0 +1,14 @@
+import { describe, expect, test } from '@jest/globals';
+import { networkOf } from './network.ts';
+
+describe('networkOf', () => {
+  test.each([
+    ['203.0.113.77', '203.0.113.0/24'],
+    ['::ffff:203.0.113.77', '203.0.113.0/24'],
+    ['2001:0db8:0:1:aaaa:bbbb:cccc:dddd', '2001:db8:0:1::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['nonsense', 'unknown'],
+  ])('%s is of %s', (ip, network) => expect(networkOf(ip)).toBe(network));
+});

@@ -1,0 +1,51 @@
+// The only reader of the environment. No secret has a default.
+import { parseConfig } from '@meridian/kit/config/config.ts';
+import { integer, secret, url } from '@meridian/kit/config/values.ts';
+import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variables.ts';
+import { type Region, regionVariables, resolveRegion } from '@meridian/regions/region.ts';
+import { z } from 'zod';
+import { configureSenders, type MakeSenders } from './codes/senders.ts';
+
+const variables = z.object({
+  ...platformVariables,
+  ...regionVariables,
+  /** Keys the blind index of phone numbers and addresses. Changing it orphans every contact. */
+  IDENTIFIER_PEPPER: secret,
+  /** Keys the stored hashes of one-time codes. */
+  CODE_PEPPER: secret,
+  /** Wraps each account's own key. Losing it loses every contact. */
+  CONTACT_KEY: secret,
+  /** Derives successors of refresh tokens. Changing it ends every session at its next refresh. */
+  REFRESH_SECRET: secret,
+  /** Seals the private halves of signing keys. */
+  SIGNING_KEY_SECRET: secret,
+  /** Codes sent on request of one network (/24 or /64). */
+  CODES_PER_NETWORK_HOUR: integer(1, 1_000_000).default(60),
+  CODES_PER_NETWORK_DAY: integer(1, 1_000_000).default(300),
+  /** The spend breaker: codes of the whole region. */
+  CODES_PER_HOUR: integer(1, 10_000_000).default(3_000),
+  CODES_PER_DAY: integer(1, 10_000_000).default(30_000),
+  OIDC_ISSUER: url('http', 'https'),
+  OIDC_CLIENT_ID: z.string().min(1).max(200),
+  OIDC_CLIENT_SECRET: secret,
+  /** Claim of the id_token that lists a person's roles. */
+  OIDC_ROLES_CLAIM: z.string().min(1).max(200),
+  /** Exactly as registered at the provider: the public address of /staff/v1/sign-in/callback. */
+  STAFF_REDIRECT_URI: url('http', 'https'),
+  VERIFICATION_URL: serviceUrl,
+  BILLING_URL: serviceUrl,
+  KEY_ISSUANCE_URL: serviceUrl,
+  MODERATION_URL: serviceUrl,
+});
+
+export type IdentityConfig = z.output<typeof variables> & {
+  readonly region: Region;
+  readonly makeSenders: MakeSenders;
+};
+
+/** Throws ConfigError naming every mistake; also when a login method of the profile lacks what its sender needs. */
+export const readConfig = (env: Record<string, string | undefined>): IdentityConfig => {
+  const values = parseConfig(variables, env);
+  const region = resolveRegion(values);
+  return { ...values, region, makeSenders: configureSenders(region.profile.registration.methods, env) };
+};

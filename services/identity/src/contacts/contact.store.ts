@@ -1,0 +1,79 @@
+// SQL of contacts and of the keys they are sealed with.
+import type { Tx } from '@meridian/kit/db/database.ts';
+import type { Kysely } from 'kysely';
+import type { AccountStatus, IdentitySchema } from '../db/schema.ts';
+import type { ContactVault } from './contact-vault.ts';
+
+type Transaction = Tx<IdentitySchema>;
+
+export const indexIsTaken = async (tx: Transaction, blindIndex: string): Promise<boolean> =>
+  (await tx.selectFrom('contact').select('id').where('blind_index', '=', blindIndex).executeTakeFirst()) !== undefined;
+
+/** The account that owns the identifier, its row locked against a cancellation until the transaction ends. */
+export const lockOwner = async (
+  tx: Transaction,
+  blindIndex: string,
+): Promise<{ accountId: string; status: AccountStatus } | undefined> =>
+  tx
+    .selectFrom('contact')
+    .innerJoin('account', 'account.id', 'contact.account_id')
+    .select(['account.id as accountId', 'account.status'])
+    .where('contact.blind_index', '=', blindIndex)
+    .forShare('account')
+    .executeTakeFirst();
+
+/** False when another account has the identifier: the unique index decides between two registrations. */
+export const insertContactIfFree = async (
+  tx: Transaction,
+  contact: {
+    id: string;
+    accountId: string;
+    kind: 'phone' | 'email';
+    sealed: Buffer;
+    blindIndex: string;
+    verifiedAt: Date;
+  },
+): Promise<boolean> => {
+  const row = await tx
+    .insertInto('contact')
+    .values({
+      id: contact.id,
+      account_id: contact.accountId,
+      kind: contact.kind,
+      sealed: contact.sealed,
+      blind_index: contact.blindIndex,
+      verified_at: contact.verifiedAt,
+    })
+    .onConflict((conflict) => conflict.column('blind_index').doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+};
+
+export const blindIndexesOf = async (db: Kysely<IdentitySchema> | Transaction, accountId: string): Promise<string[]> =>
+  (await db.selectFrom('contact').select('blind_index').where('account_id', '=', accountId).execute()).map(
+    (c) => c.blind_index,
+  );
+
+export type OpenContact = { readonly kind: 'phone' | 'email'; readonly value: string; readonly verifiedAt: Date };
+
+/** The contacts of an account in clear, oldest first. */
+export const openContacts = async (
+  db: Kysely<IdentitySchema>,
+  vault: ContactVault,
+  accountId: string,
+): Promise<OpenContact[]> => {
+  const rows = await db
+    .selectFrom('contact')
+    .innerJoin('account_key', 'account_key.account_id', 'contact.account_id')
+    .select(['contact.id', 'contact.kind', 'contact.sealed', 'contact.verified_at', 'account_key.wrapped'])
+    .where('contact.account_id', '=', accountId)
+    .orderBy('contact.id')
+    .limit(20)
+    .execute();
+  return rows.map((row) => ({
+    kind: row.kind,
+    value: vault.open(vault.unwrap(accountId, row.wrapped), row.id, row.sealed),
+    verifiedAt: row.verified_at,
+  }));
+};

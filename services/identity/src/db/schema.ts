@@ -1,0 +1,105 @@
+// The tables of identity as kysely types.
+import type { RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
+import type { KitSchema } from '@meridian/kit/db/schema.ts';
+import type { JWK } from 'jose';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+
+type Json<T> = ColumnType<T, string, string>;
+
+export type AccountStatus = 'active' | 'closing' | 'cancelled';
+export type CodePurpose = 'login' | 'reauthenticate';
+export type EndReason = 'signed_out' | 'reuse' | 'cancelled';
+export type KeyState = 'next' | 'current' | 'previous';
+export type CancellationState = 'cancelling' | 'cancelled' | 'erased';
+export type Participant = 'identity' | 'verification' | 'billing' | 'key-issuance' | 'moderation';
+
+export type IdentitySchema = KitSchema & {
+  account: { id: string; status: AccountStatus; created_at: Date };
+  consent: { account_id: string; terms_version: string; accepted_at: Date };
+  account_key: { account_id: string; wrapped: Buffer };
+  contact: {
+    id: string;
+    account_id: string;
+    kind: 'phone' | 'email';
+    sealed: Buffer;
+    /** HMAC of the normalised identifier. Unique: one live account per identifier. */
+    blind_index: string;
+    verified_at: Date;
+  };
+  code: {
+    id: string;
+    purpose: CodePurpose;
+    identifier_hash: string;
+    code_hash: string;
+    created_at: Date;
+    expires_at: Date;
+    attempts: Generated<number>;
+    consumed_at: Date | null;
+    /** Replaced by a newer code of the same identifier and purpose. */
+    killed_at: Date | null;
+  };
+  limit_count: { scope: string; slot: Date; count: number };
+  session: {
+    id: string;
+    account_id: string;
+    method: string;
+    created_at: Date;
+    token_hash: string;
+    parent_hash: string | null;
+    rotated_at: Date | null;
+    idle_until: Date;
+    expires_at: Date;
+    ended_at: Date | null;
+    ended_reason: EndReason | null;
+  };
+  signing_key: {
+    kid: string;
+    state: KeyState;
+    public_jwk: Json<JWK>;
+    sealed: Buffer;
+    created_at: Date;
+    activated_at: Date | null;
+    retired_at: Date | null;
+  };
+  security_log: {
+    id: GeneratedAlways<bigint>;
+    at: Date;
+    kind: string;
+    account_id: string | null;
+    session_id: string | null;
+    network: string | null;
+  };
+  staff: { id: string; issuer: string; subject: string; created_at: Date };
+  staff_sign_in: { state_hash: string; browser_hash: string; expires_at: Date };
+  staff_audit: {
+    id: GeneratedAlways<bigint>;
+    at: Date;
+    staff_id: string;
+    roles: string[];
+    network: string | null;
+  };
+  cancellation: {
+    saga_id: string;
+    /** Null once erased: the receipt then stands under `subject`, a random pseudonym. */
+    account_id: string | null;
+    subject: string | null;
+    status: CancellationState;
+    receipt_hash: string;
+    /** The account id, sealed with a key derived from the receipt token: only its holder can read it. */
+    sealed_account: Buffer;
+    sealed_reason: Buffer | null;
+    requested_at: Date;
+    cancelled_at: Date | null;
+    erased_at: Date | null;
+  };
+  cancellation_step: {
+    saga_id: string;
+    service: Participant;
+    fenced_at: Date | null;
+    attempts: Generated<number>;
+    next_attempt_at: Date;
+    erased_at: Date | null;
+    erased: Json<Record<string, number>> | null;
+    retained: ColumnType<RetainedClass[], string | undefined, string>;
+  };
+};

@@ -1,0 +1,32 @@
+// What the features of identity are given by the composition root (service.ts).
+import type { Platform } from '@meridian/kit/run/platform.ts';
+import type { Region } from '@meridian/regions/region.ts';
+import type { Addresses } from './cancellation/participants.ts';
+import type { CodeSecrets } from './codes/code-secrets.ts';
+import type { Delivery } from './codes/delivery.ts';
+import type { SendLimits } from './codes/send-code.ts';
+import type { ContactVault } from './contacts/contact-vault.ts';
+import type { IdentitySchema } from './db/schema.ts';
+import type { AccessTokens } from './keys/access-token.ts';
+import type { KeyRing } from './keys/key-ring.ts';
+import type { RefreshTokens } from './sessions/refresh-token.ts';
+import type { StaffProvider } from './staff/staff-provider.ts';
+
+type FromPlatform = Pick<
+  Platform<IdentitySchema>,
+  'now' | 'log' | 'metrics' | 'db' | 'publish' | 'call' | 'every' | 'publicServer' | 'internalServer'
+>;
+
+export type IdentityDeps = FromPlatform & {
+  readonly region: Region;
+  readonly codeSecrets: CodeSecrets;
+  readonly sendLimits: SendLimits;
+  readonly delivery: Delivery;
+  readonly vault: ContactVault;
+  readonly keyRing: KeyRing;
+  readonly accessTokens: AccessTokens;
+  readonly refreshTokens: RefreshTokens;
+  readonly staffProvider: StaffProvider;
+  /** Internal listeners of the services that take part in a cancellation. */
+  readonly addresses: Addresses;
+};

@@ -1,0 +1,53 @@
+// Jobs beside the requests: fences left open, key rotation, what has outlived its purpose, and the proof that nothing is left.
+import { serviceGauge } from '@meridian/kit/telemetry/service-metrics.ts';
+import { openSagas } from './cancellation/cancellation.store.ts';
+import { overdueMs } from './cancellation/cancellation.ts';
+import { sweepFences } from './cancellation/drive-fences.ts';
+import { sweepLeftovers } from './cancellation/personal-tables.ts';
+import { deleteOldCodes } from './codes/code.store.ts';
+import { deleteOldCounts } from './codes/limit.store.ts';
+import type { IdentityDeps } from './deps.ts';
+import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { deleteExpiredLogs } from './security-log/security-log.store.ts';
+import { deleteOldSessions } from './sessions/session.store.ts';
+import { deleteOldSignIns } from './staff/staff.store.ts';
+
+const minute = 60_000;
+
+export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buffer }): void => {
+  const { every, db, now, log, metrics, region } = deps;
+  const sagas = serviceGauge(metrics, {
+    name: 'identity_cancellations',
+    help: 'Cancellations that have not ended; overdue ones need a person',
+    labelNames: ['state'],
+  });
+  const leftovers = serviceGauge(metrics, {
+    name: 'identity_erasure_leftovers',
+    help: 'ALARM: rows of erased accounts in tables that must hold none',
+    labelNames: ['table'],
+  });
+
+  every(500, 'fences', () => sweepFences(deps));
+  every(minute, 'signing keys', async () => {
+    if (await db.transaction((tx) => rotateSigningKeys(tx, deps))) log.info('another signing key is in use');
+  });
+  every(minute, 'cancellations', async () => {
+    const { open, overdue } = await openSagas(db.read, now(), overdueMs);
+    sagas.set({ state: 'open' }, open);
+    sagas.set({ state: 'overdue' }, overdue);
+    if (overdue > 0) log.error({ overdue }, 'cancellations wait for an answer for more than a day');
+  });
+  every(10 * minute, 'cleaning', async () => {
+    await deleteOldCodes(db.read, now());
+    await deleteOldCounts(db.read, now());
+    await deleteOldSessions(db.read, now());
+    await deleteOldSignIns(db.read, now());
+    await db.transaction((tx) => deleteExpiredLogs(tx, now(), region.profile.retention.securityLog.months));
+  });
+  every(60 * minute, 'erasure proof', async () => {
+    leftovers.reset();
+    const left = await sweepLeftovers(db.read);
+    for (const [table, count] of Object.entries(left)) leftovers.set({ table }, count);
+    if (Object.keys(left).length > 0) log.error({ left }, 'rows of erased accounts were found');
+  });
+};

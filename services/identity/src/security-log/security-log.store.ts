@@ -1,0 +1,64 @@
+// The security log: who signed in, out, or was refused, kept for the period the profile names. No contact is ever in it.
+import type { Tx } from '@meridian/kit/db/database.ts';
+import { type Kysely, sql } from 'kysely';
+import type { IdentitySchema } from '../db/schema.ts';
+
+export type SecurityEvent = {
+  readonly at: Date;
+  readonly kind:
+    | 'account_registered'
+    | 'signed_in'
+    | 'signed_out'
+    | 'code_wrong'
+    | 'refresh_reused'
+    | 'cancellation_requested'
+    | 'account_cancelled';
+  readonly accountId?: string;
+  readonly sessionId?: string;
+  /** Of the caller: /24 or /64, never the whole address. */
+  readonly network?: string;
+};
+
+export const appendSecurityLog = async (tx: Tx<IdentitySchema>, event: SecurityEvent): Promise<void> => {
+  await tx
+    .insertInto('security_log')
+    .values({
+      at: event.at,
+      kind: event.kind,
+      account_id: event.accountId ?? null,
+      session_id: event.sessionId ?? null,
+      network: event.network ?? null,
+    })
+    .execute();
+};
+
+export const countSecurityLogOf = async (tx: Tx<IdentitySchema>, accountId: string): Promise<number> => {
+  const row = await tx
+    .selectFrom('security_log')
+    .select((e) => e.fn.countAll<bigint>().as('count'))
+    .where('account_id', '=', accountId)
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
+};
+
+/** The last day a row of `at` is kept. */
+export const keptUntil = (at: Date, months: number): Date => {
+  const end = new Date(at);
+  end.setUTCMonth(end.getUTCMonth() + months);
+  return end;
+};
+
+/** Deletes what is older than its period, at most 1,000 rows of each log. The tables refuse any other deletion. */
+export const deleteExpiredLogs = async (tx: Tx<IdentitySchema>, now: Date, months: number): Promise<void> => {
+  const before = keptUntil(now, -months);
+  await sql`select set_config('meridian.retention', 'expired', true)`.execute(tx);
+  for (const table of ['security_log', 'staff_audit'] as const) {
+    const old = (tx as unknown as Kysely<IdentitySchema>)
+      .selectFrom(table)
+      .select('id')
+      .where('at', '<', before)
+      .orderBy('at')
+      .limit(1_000);
+    await tx.deleteFrom(table).where('id', 'in', old).execute();
+  }
+};

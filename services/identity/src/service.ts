@@ -1,0 +1,126 @@
+// The composition root of identity: what it is made of, which routes and reactions it has.
+import { createPlatform, type Overrides, type Platform, type Running } from '@meridian/kit/run/platform.ts';
+import { accountRoutes } from './account/account.routes.ts';
+import { makeFencesDue } from './cancellation/cancellation.store.ts';
+import { cancellationReactions } from './cancellation/cancellations.reactions.ts';
+import { cancellationRoutes } from './cancellation/cancellations.routes.ts';
+import { createCodeSecrets } from './codes/code-secrets.ts';
+import { codeRoutes } from './codes/codes.routes.ts';
+import { createDelivery } from './codes/delivery.ts';
+import { type IdentityConfig, readConfig } from './config.ts';
+import { createContactVault } from './contacts/contact-vault.ts';
+import { deriveKey } from './crypto/mac.ts';
+import type { IdentitySchema } from './db/schema.ts';
+import type { IdentityDeps } from './deps.ts';
+import { housekeeping } from './housekeeping.ts';
+import { createAccessTokens } from './keys/access-token.ts';
+import { jwksRoutes } from './keys/jwks.routes.ts';
+import { createKeyRing } from './keys/key-ring.ts';
+import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { migrations } from './migrations.ts';
+import { regionRoutes } from './regions/regions.routes.ts';
+import { createRefreshTokens } from './sessions/refresh-token.ts';
+import { sessionRoutes } from './sessions/sessions.routes.ts';
+import { createOwnUserVerifier } from './sessions/verify-user.ts';
+import { staffRoutes } from './staff/staff.routes.ts';
+import { createStaffProvider } from './staff/staff-provider.ts';
+
+const buildDeps = (
+  config: IdentityConfig,
+  platform: Platform<IdentitySchema>,
+  signingKeySeal: Buffer,
+): IdentityDeps => {
+  const { region } = config;
+  const { now, log, metrics, db } = platform;
+  const embedded = config.MERIDIAN_MODE === 'embedded';
+  const language = region.profile.languages[0] ?? 'en';
+  const senders = Object.fromEntries(
+    Object.entries(config.makeSenders).map(([method, make]) => [method, make({ now, language, embedded })]),
+  );
+  const keyRing = createKeyRing({ db, now, signingKeySeal });
+  return {
+    ...platform,
+    region,
+    codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
+    sendLimits: {
+      network: [
+        { seconds: 3_600, max: config.CODES_PER_NETWORK_HOUR },
+        { seconds: 86_400, max: config.CODES_PER_NETWORK_DAY },
+      ],
+      total: [
+        { seconds: 3_600, max: config.CODES_PER_HOUR },
+        { seconds: 86_400, max: config.CODES_PER_DAY },
+      ],
+    },
+    delivery: createDelivery({ senders, log, metrics }),
+    vault: createContactVault(config.CONTACT_KEY),
+    keyRing,
+    accessTokens: createAccessTokens({ keyRing, issuer: config.ISSUER, region: region.id, now }),
+    refreshTokens: createRefreshTokens(config.REFRESH_SECRET, region.id),
+    staffProvider: createStaffProvider({
+      issuer: config.OIDC_ISSUER,
+      clientId: config.OIDC_CLIENT_ID,
+      clientSecret: config.OIDC_CLIENT_SECRET,
+      redirectUri: config.STAFF_REDIRECT_URI,
+      allowInsecure: embedded,
+      log,
+    }),
+    addresses: {
+      'key-issuance': config.KEY_ISSUANCE_URL,
+      billing: config.BILLING_URL,
+      verification: config.VERIFICATION_URL,
+      moderation: config.MODERATION_URL,
+    },
+  };
+};
+
+export const startIdentity = async (
+  env: Record<string, string | undefined>,
+  overrides: Overrides = {},
+): Promise<Running> => {
+  const config = readConfig(env);
+  const { region } = config;
+  const signingKeySeal = deriveKey(config.SIGNING_KEY_SECRET, 'signing keys');
+  // Identity verifies its users' tokens itself. The platform builds the listeners before there is a database to ask.
+  const own: { verifyUser?: ReturnType<typeof createOwnUserVerifier> } = {};
+  const verifyUser: ReturnType<typeof createOwnUserVerifier> = async (token) => {
+    if (own.verifyUser === undefined) throw new Error('a request was served before the service was complete');
+    return own.verifyUser(token);
+  };
+  const platform = await createPlatform<IdentitySchema>({
+    service: 'identity',
+    region: region.id,
+    directory: region.directory,
+    corsOrigins: region.profile.corsOrigins,
+    config,
+    migrations,
+    overrides: { ...overrides, verifiers: { verifyUser, ...overrides.verifiers } },
+  });
+  const deps = buildDeps(config, platform, signingKeySeal);
+  own.verifyUser = createOwnUserVerifier({ ...deps, issuer: config.ISSUER });
+
+  regionRoutes(deps);
+  codeRoutes(deps);
+  sessionRoutes(deps);
+  accountRoutes(deps);
+  cancellationRoutes(deps);
+  jwksRoutes(deps);
+  staffRoutes({ ...deps, rolesClaim: config.OIDC_ROLES_CLAIM });
+  housekeeping({ ...deps, signingKeySeal });
+
+  const running = await platform.start({
+    listensTo: ['verification', 'billing', 'key-issuance', 'moderation'],
+    reactions: cancellationReactions(deps),
+    prepare: async () => {
+      await platform.db.transaction((tx) => rotateSigningKeys(tx, { now: deps.now, signingKeySeal }));
+      await makeFencesDue(platform.db.read, deps.now());
+    },
+  });
+  return {
+    ...running,
+    stop: async () => {
+      await running.stop();
+      await deps.delivery.stop();
+    },
+  };
+};

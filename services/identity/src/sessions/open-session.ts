@@ -1,0 +1,99 @@
+// Use case: sign in, or register, with a code that was found right. Which of the two is decided only here.
+import { accountRegistered } from '@meridian/contracts/events/lifecycle.ts';
+import type { Tx } from '@meridian/kit/db/database.ts';
+import { newId } from '@meridian/kit/ids.ts';
+import { insertAccount } from '../account/account.store.ts';
+import type { Accepted } from '../codes/accept-identifier.ts';
+import { consumeCode } from '../codes/code.store.ts';
+import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
+import type { IdentitySchema } from '../db/schema.ts';
+import type { IdentityDeps } from '../deps.ts';
+import { appendSecurityLog } from '../security-log/security-log.store.ts';
+import { insertSession } from './session.store.ts';
+import { absoluteMs, idleUntil } from './session.ts';
+
+type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'codeSecrets' | 'refreshTokens' | 'publish'>;
+
+export type OpenSession = {
+  readonly codeId: string;
+  readonly identifier: Accepted;
+  readonly termsVersion?: string | undefined;
+  readonly network: string;
+};
+
+export type OpenedSession =
+  /** Nothing was changed: the code can still be used. */
+  | { readonly outcome: 'consent_required' }
+  | { readonly outcome: 'code_used' }
+  | { readonly outcome: 'account_cancelled' }
+  | {
+      readonly outcome: 'opened';
+      readonly created: boolean;
+      readonly accountId: string;
+      readonly sessionId: string;
+      readonly refreshToken: string;
+      readonly refreshExpiresAt: Date;
+    };
+
+const register = async (
+  tx: Tx<IdentitySchema>,
+  deps: Deps,
+  { identifier }: OpenSession,
+  blindIndex: string,
+  termsVersion: string,
+) => {
+  const now = deps.now();
+  const accountId = newId('acc', deps.region.id, now);
+  const contactId = newId('con', deps.region.id, now);
+  const { key, wrapped } = deps.vault.drawKey(accountId);
+  const free = await insertContactIfFree(tx, {
+    id: contactId,
+    accountId,
+    kind: identifier.kind,
+    sealed: deps.vault.seal(key, contactId, identifier.value),
+    blindIndex,
+    verifiedAt: now,
+  });
+  if (!free) return undefined;
+  await insertAccount(tx, { id: accountId, wrappedKey: wrapped, termsVersion, createdAt: now });
+  await deps.publish(tx, accountRegistered, { accountId, data: { method: identifier.method } });
+  return accountId;
+};
+
+export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: OpenSession): Promise<OpenedSession> => {
+  const { codeId, identifier, network } = command;
+  const now = deps.now();
+  const blindIndex = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
+  const { termsVersion } = deps.region.profile.registration;
+
+  let owner = await lockOwner(tx, blindIndex);
+  if (owner === undefined && command.termsVersion !== termsVersion) return { outcome: 'consent_required' };
+  if (owner !== undefined && owner.status !== 'active') return { outcome: 'account_cancelled' };
+  if (!(await consumeCode(tx, codeId, 'login', now))) return { outcome: 'code_used' };
+
+  const registered = owner === undefined ? await register(tx, deps, command, blindIndex, termsVersion) : undefined;
+  // Lost the race for the contact to another registration, which has committed by now.
+  if (registered === undefined) owner ??= await lockOwner(tx, blindIndex);
+  if (owner !== undefined && owner.status !== 'active') return { outcome: 'account_cancelled' };
+  const accountId = registered ?? owner?.accountId;
+  if (accountId === undefined) return { outcome: 'code_used' };
+
+  const sessionId = newId('ses', deps.region.id, now);
+  const refreshToken = deps.refreshTokens.first(sessionId);
+  const expiresAt = new Date(now.getTime() + absoluteMs);
+  const refreshExpiresAt = idleUntil(now, expiresAt);
+  const tokenHash = deps.refreshTokens.hash(refreshToken);
+  await insertSession(tx, {
+    id: sessionId,
+    accountId,
+    method: identifier.method,
+    createdAt: now,
+    tokenHash,
+    idleUntil: refreshExpiresAt,
+    expiresAt,
+  });
+  if (registered !== undefined)
+    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network });
+  await appendSecurityLog(tx, { at: now, kind: 'signed_in', accountId, sessionId, network });
+  return { outcome: 'opened', created: registered !== undefined, accountId, sessionId, refreshToken, refreshExpiresAt };
+};

@@ -1,0 +1,117 @@
+// SQL of sessions.
+import type { Tx } from '@meridian/kit/db/database.ts';
+import type { Kysely } from 'kysely';
+import type { AccountStatus, EndReason, IdentitySchema } from '../db/schema.ts';
+import type { Family } from './session.ts';
+
+type Transaction = Tx<IdentitySchema>;
+
+export const insertSession = async (
+  tx: Transaction,
+  session: {
+    id: string;
+    accountId: string;
+    method: string;
+    createdAt: Date;
+    tokenHash: string;
+    idleUntil: Date;
+    expiresAt: Date;
+  },
+): Promise<void> => {
+  await tx
+    .insertInto('session')
+    .values({
+      id: session.id,
+      account_id: session.accountId,
+      method: session.method,
+      created_at: session.createdAt,
+      token_hash: session.tokenHash,
+      idle_until: session.idleUntil,
+      expires_at: session.expiresAt,
+    })
+    .execute();
+};
+
+export const accountOfSession = async (tx: Transaction, sessionId: string): Promise<string | undefined> =>
+  (await tx.selectFrom('session').select('account_id').where('id', '=', sessionId).executeTakeFirst())?.account_id;
+
+/** The family with its row locked: whoever ends it before us wins, whoever comes after waits. */
+export const lockFamily = (tx: Transaction, sessionId: string): Promise<Family | undefined> =>
+  tx
+    .selectFrom('session')
+    .select([
+      'token_hash as tokenHash',
+      'parent_hash as parentHash',
+      'rotated_at as rotatedAt',
+      'idle_until as idleUntil',
+      'expires_at as expiresAt',
+      'ended_at as endedAt',
+    ])
+    .where('id', '=', sessionId)
+    .forUpdate()
+    .executeTakeFirst();
+
+/** Replaces the current token by its successor; false when it is not the current one of a living family any more. */
+export const rotateFamily = async (
+  tx: Transaction,
+  rotation: { sessionId: string; parentHash: string; successorHash: string; idleUntil: Date; now: Date },
+): Promise<boolean> => {
+  const { sessionId, parentHash, successorHash, now } = rotation;
+  const result = await tx
+    .updateTable('session')
+    .set({ token_hash: successorHash, parent_hash: parentHash, rotated_at: now, idle_until: rotation.idleUntil })
+    .where('id', '=', sessionId)
+    .where('token_hash', '=', parentHash)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+};
+
+/** Ends a session; false when it had ended before. */
+export const endSessionRow = async (
+  tx: Transaction,
+  sessionId: string,
+  reason: EndReason,
+  now: Date,
+): Promise<boolean> => {
+  const result = await tx
+    .updateTable('session')
+    .set({ ended_at: now, ended_reason: reason })
+    .where('id', '=', sessionId)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+};
+
+export const endSessionsOf = async (tx: Transaction, accountId: string, now: Date): Promise<void> => {
+  await tx
+    .updateTable('session')
+    .set({ ended_at: now, ended_reason: 'cancelled' })
+    .where('account_id', '=', accountId)
+    .where('ended_at', 'is', null)
+    .execute();
+};
+
+/** What a user's token is checked against on every request. */
+export const findStanding = (
+  db: Kysely<IdentitySchema>,
+  sessionId: string,
+  accountId: string,
+): Promise<{ status: AccountStatus; endedAt: Date | null } | undefined> =>
+  db
+    .selectFrom('session')
+    .innerJoin('account', 'account.id', 'session.account_id')
+    .select(['account.status', 'session.ended_at as endedAt'])
+    .where('session.id', '=', sessionId)
+    .where('account.id', '=', accountId)
+    .executeTakeFirst();
+
+/** Deletes sessions that ended or went idle over a day ago. */
+export const deleteOldSessions = async (db: Kysely<IdentitySchema>, now: Date): Promise<bigint> => {
+  const before = new Date(now.getTime() - 24 * 3_600_000);
+  const result = await db
+    .deleteFrom('session')
+    .where((e) => e.or([e('idle_until', '<', before), e('ended_at', '<', before)]))
+    .executeTakeFirst();
+  return result.numDeletedRows;
+};

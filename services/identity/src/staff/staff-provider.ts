@@ -1,0 +1,96 @@
+// The operator's OpenID provider, by openid-client. Discovered when first needed and again after a failure: its outage stops nobody else.
+import type { Logger } from '@meridian/kit/telemetry/log.ts';
+import {
+  allowInsecureRequests,
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  ClientSecretBasic,
+  type Configuration,
+  calculatePKCECodeChallenge,
+  discovery,
+  enableNonRepudiationChecks,
+} from 'openid-client';
+
+export type StaffProviderOptions = {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly redirectUri: string;
+  /** Plain HTTP to the provider: embedded mode only. */
+  readonly allowInsecure: boolean;
+  readonly log: Logger;
+};
+
+export type SignInSecrets = { readonly state: string; readonly nonce: string; readonly codeVerifier: string };
+export type ProvenPerson = {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+};
+
+export type StaffProvider = {
+  readonly redirectUri: string;
+  /** Where to send the browser. Rejects when the provider cannot be reached. */
+  readonly authorizationUrl: (secrets: SignInSecrets) => Promise<URL>;
+  /** Exchanges the answer in the callback's query for a verified id_token; rejects on anything that is not as it should be. */
+  readonly redeem: (query: Readonly<Record<string, string>>, secrets: SignInSecrets) => Promise<ProvenPerson>;
+};
+
+/** Seconds for each request to the provider. */
+const timeout = 5;
+/** Metadata is read anew after this long, so that a provider may move its endpoints. */
+const discoveredForMs = 3_600_000;
+
+export const createStaffProvider = (options: StaffProviderOptions): StaffProvider => {
+  let known: { readonly at: number; readonly configuration: Promise<Configuration> } | undefined;
+
+  const configuration = (): Promise<Configuration> => {
+    if (known === undefined || Date.now() - known.at > discoveredForMs) {
+      const fresh = discovery(
+        new URL(options.issuer),
+        options.clientId,
+        undefined,
+        ClientSecretBasic(options.clientSecret),
+        {
+          timeout,
+          // The signature is checked even though the id_token comes straight from the token endpoint: TLS may end before the provider.
+          execute: [enableNonRepudiationChecks, ...(options.allowInsecure ? [allowInsecureRequests] : [])],
+        },
+      );
+      known = { at: Date.now(), configuration: fresh };
+      fresh.catch((err: unknown) => {
+        options.log.warn({ err }, 'the OpenID provider of the staff cannot be reached');
+        known = undefined;
+      });
+    }
+    return known.configuration;
+  };
+
+  return {
+    redirectUri: options.redirectUri,
+    authorizationUrl: async ({ state, nonce, codeVerifier }) =>
+      buildAuthorizationUrl(await configuration(), {
+        redirect_uri: options.redirectUri,
+        response_type: 'code',
+        scope: 'openid profile email',
+        state,
+        nonce,
+        code_challenge: await calculatePKCECodeChallenge(codeVerifier),
+        code_challenge_method: 'S256',
+      }),
+    redeem: async (query, { state, nonce, codeVerifier }) => {
+      // From the configured address, never from the Host header.
+      const callback = new URL(options.redirectUri);
+      for (const [name, value] of Object.entries(query)) callback.searchParams.set(name, value);
+      const answer = await authorizationCodeGrant(await configuration(), callback, {
+        expectedState: state,
+        expectedNonce: nonce,
+        pkceCodeVerifier: codeVerifier,
+        idTokenExpected: true,
+      });
+      const claims = answer.claims();
+      if (claims === undefined) throw new Error('the provider gave no id_token');
+      return { issuer: claims.iss, subject: claims.sub, claims };
+    },
+  };
+};

@@ -1,0 +1,4 @@
+import { verification0001 } from './db/migrations/0001-verification.ts';
+
+/** Static index of the migrations of this service; kit's own run before them. */
+export const migrations = { '0001-verification': verification0001 };

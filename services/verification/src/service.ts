@@ -1,0 +1,61 @@
+// Composition root of verification.
+import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
+import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
+import { eraseAccount } from './account/erase-account.ts';
+import { fenceRoutes } from './account/fences.routes.ts';
+import { type RealNameSettings, readConfig } from './config.ts';
+import type { Schema } from './db/schema.ts';
+import { migrations } from './migrations.ts';
+import type { SubmissionFlow } from './personal/submit-person.ts';
+import { sweepSubmissions } from './personal/sweep-submissions.ts';
+import { verificationRoutes } from './personal/verifications.routes.ts';
+import { createRegistry } from './registry/registries.ts';
+
+const service = 'verification';
+/** How often open submissions are looked for, in milliseconds. */
+const sweepMs = 2_000;
+
+/** Starts the service on the environment given. Throws ConfigError when it does not fit. */
+export const startVerification = async (
+  env: Record<string, string | undefined>,
+  overrides: Overrides = {},
+): Promise<Running> => {
+  const { config, region, realName } = readConfig(env);
+  const platform = await createPlatform<Schema>({
+    service,
+    region: region.id,
+    directory: region.directory,
+    corsOrigins: region.profile.corsOrigins,
+    config,
+    migrations,
+    overrides,
+  });
+  const { db, log, now, publish } = platform;
+  const flowOf = (settings: RealNameSettings): SubmissionFlow => ({
+    region: region.id,
+    now,
+    publish,
+    rules: settings.rules,
+    dataKeys: settings.dataKeys,
+    blindIndexKey: settings.blindIndexKey,
+    db,
+    log,
+    registry: createRegistry(settings, now),
+  });
+  const flow = realName && flowOf(realName);
+
+  verificationRoutes(platform, region.directory, flow);
+  fenceRoutes(platform, region.directory);
+  if (flow)
+    platform.every(sweepMs, 'sweep submissions', async () => {
+      await sweepSubmissions(flow);
+    });
+
+  const eventDeps = { service, region: region.id, now } as const;
+  return platform.start({
+    listensTo: ['identity'],
+    reactions: [
+      eraseOnRequest<Schema>(eventDeps, { erase: (tx, accountId) => eraseAccount(tx, eventDeps, accountId) }),
+    ],
+  });
+};
