@@ -42,7 +42,10 @@ describe('cancellation', () => {
         sagaId,
         service,
         erased: { rows: 3 },
-        retained: service === 'billing' ? [{ class: 'payments', count: 2, basis: 'E-Commerce Law, article 31', until: '2029-12-31' }] : [],
+        retained:
+          service === 'billing'
+            ? [{ class: 'payments', count: 2, basis: 'E-Commerce Law, article 31', until: '2029-12-31' }]
+            : [],
       });
   };
   const typesOf = async (accountId: string) => (await stand.published(accountId)).map((event) => event.type);
@@ -51,7 +54,11 @@ describe('cancellation', () => {
     const person = await newPerson();
     stand.participants.balance.available = '5000000000';
     const first = await preview(person);
-    expect(first).toMatchObject({ balance: { available: '5000000000', currency: 'CNY' }, activeKeys: 2, openCase: false });
+    expect(first).toMatchObject({
+      balance: { available: '5000000000', currency: 'CNY' },
+      activeKeys: 2,
+      openCase: false,
+    });
     expect(first.consequences.map((c) => c.code)).toContain('balance_is_lost');
     stand.participants.balance.available = '5000000001';
     expect((await preview(person)).consequencesVersion).not.toBe(first.consequencesVersion);
@@ -62,18 +69,37 @@ describe('cancellation', () => {
     const { status: answered, body } = await cancel(person);
     expect(answered).toBe(200);
     expect(body.cancellation).toMatchObject({ accountId: person.accountId, status: 'cancelled', erasedAt: null });
-    expect(body.cancellation.steps.map((s) => s.service).sort()).toEqual(['billing', 'identity', 'key-issuance', 'moderation', 'verification']);
+    expect(body.cancellation.steps.map((s) => s.service).sort()).toEqual([
+      'billing',
+      'identity',
+      'key-issuance',
+      'moderation',
+      'verification',
+    ]);
     expect(body.cancellation.steps.every((s) => s.fenced)).toBe(true);
     expect(stand.participants.fenced.map((f) => f.service).sort()).toEqual([...others].sort());
-    expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({ code: 'account_cancelled', status: 403 });
-    expect(await problemOf(stand.ask(refreshSession, { body: { refreshToken: person.refreshToken } }))).toMatchObject({ code: 'refresh_invalid' });
+    expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({
+      code: 'account_cancelled',
+      status: 403,
+    });
+    expect(await problemOf(stand.ask(refreshSession, { body: { refreshToken: person.refreshToken } }))).toMatchObject({
+      code: 'refresh_invalid',
+    });
     stand.moveClock(61_000);
     const code = await stand.codeFor(person.identifier);
-    const signIn = stand.ask(createSession, { body: { ...code, identifier: person.identifier, termsVersion: stand.termsVersion } });
+    const signIn = stand.ask(createSession, {
+      body: { ...code, identifier: person.identifier, termsVersion: stand.termsVersion },
+    });
     expect(await problemOf(signIn)).toMatchObject({ code: 'account_cancelled', status: 403 });
     await waitFor('the events', async () => (await typesOf(person.accountId)).length === 3);
-    expect(await typesOf(person.accountId)).toEqual(['account-registered.v1', 'account-cancelled.v1', 'account-erasure-requested.v1']);
-    expect((await stand.published(person.accountId)).slice(1).every((e) => e.data.sagaId === body.cancellation.sagaId)).toBe(true);
+    expect(await typesOf(person.accountId)).toEqual([
+      'account-registered.v1',
+      'account-cancelled.v1',
+      'account-erasure-requested.v1',
+    ]);
+    expect(
+      (await stand.published(person.accountId)).slice(1).every((e) => e.data.sagaId === body.cancellation.sagaId),
+    ).toBe(true);
   });
 
   test('it needs a fresh code of this account, made for it, and used once', async () => {
@@ -81,17 +107,24 @@ describe('cancellation', () => {
     const stranger = await newPerson();
     stand.moveClock(61_000);
     const { consequencesVersion } = await preview(person);
-    const attempt = (code: { codeId: string; code: string }) => problemOf(stand.ask(cancelAccount, { body: { ...code, consequencesVersion }, token: person.accessToken }));
+    const attempt = (code: { codeId: string; code: string }) =>
+      problemOf(stand.ask(cancelAccount, { body: { ...code, consequencesVersion }, token: person.accessToken }));
     const signInCode = await stand.codeFor(person.identifier);
     expect(await attempt(signInCode)).toMatchObject({ code: 'reauthentication_required', status: 403 });
-    expect(await attempt(await stand.codeFor(stranger.identifier, 'reauthenticate'))).toMatchObject({ code: 'reauthentication_required' });
+    expect(await attempt(await stand.codeFor(stranger.identifier, 'reauthenticate'))).toMatchObject({
+      code: 'reauthentication_required',
+    });
     stand.moveClock(61_000);
     const own = await stand.codeFor(person.identifier, 'reauthenticate');
-    expect(await attempt({ ...own, code: own.code === '000000' ? '000001' : '000000' })).toMatchObject({ code: 'code_invalid' });
+    expect(await attempt({ ...own, code: own.code === '000000' ? '000001' : '000000' })).toMatchObject({
+      code: 'code_invalid',
+    });
     stand.moveClock(5 * 60_000);
     // The access token has expired with the code: a new session, the old code.
     const again = await stand.signIn(person.identifier);
-    expect(await problemOf(stand.ask(cancelAccount, { body: { ...own, consequencesVersion }, token: again.accessToken }))).toMatchObject({ code: 'code_invalid' });
+    expect(
+      await problemOf(stand.ask(cancelAccount, { body: { ...own, consequencesVersion }, token: again.accessToken })),
+    ).toMatchObject({ code: 'code_invalid' });
     expect((await stand.ask(getAccount, { token: again.accessToken })).body.status).toBe('active');
   });
 
@@ -99,9 +132,15 @@ describe('cancellation', () => {
     const person = await newPerson();
     const prepared = await prepare(person);
     stand.participants.balance.available = '1';
-    expect(await problemOf(stand.ask(cancelAccount, prepared))).toMatchObject({ code: 'consequences_not_accepted', status: 422 });
+    expect(await problemOf(stand.ask(cancelAccount, prepared))).toMatchObject({
+      code: 'consequences_not_accepted',
+      status: 422,
+    });
     const { consequencesVersion } = await preview(person);
-    const { status: answered } = await stand.ask(cancelAccount, { ...prepared, body: { ...prepared.body, consequencesVersion } });
+    const { status: answered } = await stand.ask(cancelAccount, {
+      ...prepared,
+      body: { ...prepared.body, consequencesVersion },
+    });
     expect(answered).toBe(200);
   });
 
@@ -110,7 +149,9 @@ describe('cancellation', () => {
     const prepared = await prepare(person);
     const outcomes = await Promise.allSettled(Array.from({ length: 4 }, () => stand.ask(cancelAccount, prepared)));
     expect(outcomes.filter((o) => o.status === 'fulfilled')).toHaveLength(1);
-    const { rows } = await stand.pool.query('select count(*)::int as n from cancellation where account_id = $1', [person.accountId]);
+    const { rows } = await stand.pool.query('select count(*)::int as n from cancellation where account_id = $1', [
+      person.accountId,
+    ]);
     expect(rows).toEqual([{ n: 1 }]);
   });
 
@@ -122,7 +163,9 @@ describe('cancellation', () => {
     expect(answered).toBe(202);
     expect(body.cancellation.status).toBe('cancelling');
     expect(body.cancellation.steps.filter((s) => !s.fenced).map((s) => s.service)).toEqual(['verification']);
-    expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({ code: 'account_cancelled' });
+    expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({
+      code: 'account_cancelled',
+    });
     expect(await typesOf(person.accountId)).not.toContain('account-erasure-requested.v1');
     stand.participants.down.clear();
     stand.moveClock(7_000);
@@ -140,8 +183,15 @@ describe('cancellation', () => {
     stand.participants.down.clear();
     await stand.start();
     await waitFor('the sweeper', async () => (await status(body.receiptToken)).status === 'cancelled');
-    expect(stand.participants.fenced.filter((f) => f.accountId === person.accountId).map((f) => f.service).sort()).toEqual([...others].sort());
-    expect((await typesOf(person.accountId)).filter((type) => type === 'account-erasure-requested.v1').length).toBeLessThanOrEqual(1);
+    expect(
+      stand.participants.fenced
+        .filter((f) => f.accountId === person.accountId)
+        .map((f) => f.service)
+        .sort(),
+    ).toEqual([...others].sort());
+    expect(
+      (await typesOf(person.accountId)).filter((type) => type === 'account-erasure-requested.v1').length,
+    ).toBeLessThanOrEqual(1);
   });
 
   test('a sign-in that races with the cancellation never leaves a living session', async () => {
@@ -153,14 +203,21 @@ describe('cancellation', () => {
         return stand.codeFor(person.identifier);
       });
       const [signedIn] = await Promise.allSettled([
-        stand.ask(createSession, { body: { ...login, identifier: person.identifier, termsVersion: stand.termsVersion } }),
+        stand.ask(createSession, {
+          body: { ...login, identifier: person.identifier, termsVersion: stand.termsVersion },
+        }),
         stand.ask(cancelAccount, prepared),
         stand.ask(refreshSession, { body: { refreshToken: person.refreshToken } }),
       ]);
-      const { rows } = await stand.pool.query('select count(*)::int as living from session where account_id = $1 and ended_at is null', [person.accountId]);
+      const { rows } = await stand.pool.query(
+        'select count(*)::int as living from session where account_id = $1 and ended_at is null',
+        [person.accountId],
+      );
       expect(rows).toEqual([{ living: 0 }]);
       if (signedIn.status === 'fulfilled')
-        expect(await problemOf(stand.ask(getAccount, { token: signedIn.value.body.accessToken }))).toMatchObject({ code: 'account_cancelled' });
+        expect(await problemOf(stand.ask(getAccount, { token: signedIn.value.body.accessToken }))).toMatchObject({
+          code: 'account_cancelled',
+        });
     }
   });
 
@@ -195,34 +252,59 @@ describe('cancellation', () => {
     const person = await newPerson();
     const { body } = await cancel(person);
     const { sagaId } = body.cancellation;
-    const { rows: indexes } = await stand.pool.query<{ blind_index: string }>('select blind_index from contact where account_id = $1', [person.accountId]);
+    const { rows: indexes } = await stand.pool.query<{ blind_index: string }>(
+      'select blind_index from contact where account_id = $1',
+      [person.accountId],
+    );
 
     await answerErasure(sagaId, person.accountId, 'moderation');
-    await waitFor('three answers', async () => (await status(body.receiptToken)).steps.filter((s) => s.erased !== null).length === 3);
+    await waitFor(
+      'three answers',
+      async () => (await status(body.receiptToken)).steps.filter((s) => s.erased !== null).length === 3,
+    );
     expect((await status(body.receiptToken)).status).toBe('cancelled');
-    await stand.publishAs('moderation', accountErased, person.accountId, { sagaId, service: 'moderation', erased: { cases: 1 }, retained: [] });
+    await stand.publishAs('moderation', accountErased, person.accountId, {
+      sagaId,
+      service: 'moderation',
+      erased: { cases: 1 },
+      retained: [],
+    });
     const receipt = await waitFor('the erasure', async () => {
       const found = await status(body.receiptToken);
       return found.status === 'erased' && found;
     });
     const step = (service: string) => receipt.steps.find((s) => s.service === service);
     expect(receipt.accountId).toBe(person.accountId);
-    expect(step('billing')?.retained).toEqual([{ class: 'payments', count: 2, basis: 'E-Commerce Law, article 31', until: '2029-12-31' }]);
+    expect(step('billing')?.retained).toEqual([
+      { class: 'payments', count: 2, basis: 'E-Commerce Law, article 31', until: '2029-12-31' },
+    ]);
     expect(step('identity')?.erased).toMatchObject({ accounts: 1, contacts: 1, encryption_keys: 1, consents: 1 });
-    expect(step('identity')?.retained).toMatchObject([{ class: 'security_log', basis: expect.stringContaining('Cybersecurity Law') }]);
+    expect(step('identity')?.retained).toMatchObject([
+      { class: 'security_log', basis: expect.stringContaining('Cybersecurity Law') },
+    ]);
     await waitFor('the event', async () => (await typesOf(person.accountId)).includes('account-erased.v1'));
 
     for (const { table, column, fate } of personalTables.filter((t) => t.fate === 'erased')) {
-      const { rows } = await stand.pool.query(`select count(*)::int as n from ${table} where ${column} = $1`, [person.accountId]);
+      const { rows } = await stand.pool.query(`select count(*)::int as n from ${table} where ${column} = $1`, [
+        person.accountId,
+      ]);
       expect({ table, fate, left: rows[0]?.n }).toEqual({ table, fate, left: 0 });
     }
-    const { rows: codes } = await stand.pool.query('select count(*)::int as n from code where identifier_hash = $1', [indexes[0]?.blind_index]);
+    const { rows: codes } = await stand.pool.query('select count(*)::int as n from code where identifier_hash = $1', [
+      indexes[0]?.blind_index,
+    ]);
     expect(codes).toEqual([{ n: 0 }]);
-    const { rows: saga } = await stand.pool.query('select account_id, subject from cancellation where saga_id = $1', [sagaId]);
+    const { rows: saga } = await stand.pool.query('select account_id, subject from cancellation where saga_id = $1', [
+      sagaId,
+    ]);
     expect(saga).toEqual([{ account_id: null, subject: expect.stringMatching(/^sub_/) }]);
-    const { rows: tombstones } = await stand.pool.query('select saga_id from account_tombstone where account_id = $1', [person.accountId]);
+    const { rows: tombstones } = await stand.pool.query('select saga_id from account_tombstone where account_id = $1', [
+      person.accountId,
+    ]);
     expect(tombstones).toEqual([{ saga_id: sagaId }]);
-    expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({ code: 'unauthenticated' });
+    expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({
+      code: 'unauthenticated',
+    });
 
     stand.moveClock(61_000);
     const anew = await stand.signIn(person.identifier);
@@ -232,7 +314,9 @@ describe('cancellation', () => {
     await answerErasure(sagaId, person.accountId);
     await answerErasure(sagaId, anew.accountId);
     await waitFor('the repeated answers', async () => {
-      const { rows } = await stand.pool.query<{ n: number }>("select count(*)::int as n from inbox where consumer = 'identity'");
+      const { rows } = await stand.pool.query<{ n: number }>(
+        "select count(*)::int as n from inbox where consumer = 'identity'",
+      );
       return (rows[0]?.n ?? 0) >= 12;
     });
     expect(await status(body.receiptToken)).toEqual(receipt);
@@ -243,9 +327,21 @@ describe('cancellation', () => {
     const person = await newPerson();
     const { body } = await cancel(person);
     const { sagaId } = body.cancellation;
-    await stand.publishAs('billing', accountErased, person.accountId, { sagaId, service: 'moderation', erased: { rows: 1 }, retained: [] });
-    await stand.publishAs('billing', accountErased, person.accountId, { sagaId, service: 'billing', erased: { rows: 1 }, retained: [] });
-    await waitFor('the honest answer', async () => (await status(body.receiptToken)).steps.some((s) => s.service === 'billing' && s.erased !== null));
+    await stand.publishAs('billing', accountErased, person.accountId, {
+      sagaId,
+      service: 'moderation',
+      erased: { rows: 1 },
+      retained: [],
+    });
+    await stand.publishAs('billing', accountErased, person.accountId, {
+      sagaId,
+      service: 'billing',
+      erased: { rows: 1 },
+      retained: [],
+    });
+    await waitFor('the honest answer', async () =>
+      (await status(body.receiptToken)).steps.some((s) => s.service === 'billing' && s.erased !== null),
+    );
     expect((await status(body.receiptToken)).steps.find((s) => s.service === 'moderation')?.erased).toBeNull();
   });
 

@@ -16,7 +16,8 @@ describe('codes', () => {
     stand.ask(sendCode, { body: { identifier, purpose }, ...(ip && { ip }) });
   const open = (identifier: ReturnType<Stand['identifiers']['phone']>, code: { codeId: string; code: string }) =>
     stand.ask(createSession, { body: { ...code, identifier, termsVersion: stand.termsVersion } });
-  const rowsOf = async (codeId: string) => (await stand.pool.query('select * from code where id = $1', [codeId])).rows[0];
+  const rowsOf = async (codeId: string) =>
+    (await stand.pool.query('select * from code where id = $1', [codeId])).rows[0];
 
   test('a number gets 1 a minute, 5 an hour and 10 a day, and is told how long to wait', async () => {
     const identifier = stand.identifiers.phone();
@@ -80,7 +81,10 @@ describe('codes', () => {
     const identifier = stand.identifiers.phone();
     const code = await stand.codeFor(identifier);
     for (let i = 1; i <= 5; i += 1) {
-      expect(await problemOf(open(identifier, { ...code, code: wrong(code.code) }))).toMatchObject({ code: 'code_invalid', status: 401 });
+      expect(await problemOf(open(identifier, { ...code, code: wrong(code.code) }))).toMatchObject({
+        code: 'code_invalid',
+        status: 401,
+      });
       expect((await rowsOf(code.codeId)).attempts).toBe(i);
     }
     expect(await problemOf(open(identifier, code))).toMatchObject({ code: 'code_invalid' });
@@ -145,7 +149,10 @@ describe('codes', () => {
     const identifier = stand.identifiers.phone();
     const code = await stand.codeFor(identifier);
     await open(identifier, code);
-    const { rows } = await stand.pool.query("select sum(count)::int as failures from limit_count where scope like 'fail:%' and count > 0 and slot > $1", [new Date(stand.now().getTime() - 5_000)]);
+    const { rows } = await stand.pool.query(
+      "select sum(count)::int as failures from limit_count where scope like 'fail:%' and count > 0 and slot > $1",
+      [new Date(stand.now().getTime() - 5_000)],
+    );
     expect(rows[0]?.failures).toBeNull();
   });
 
@@ -155,19 +162,27 @@ describe('codes', () => {
     stand.moveClock(61_000);
     const unknown = stand.identifiers.phone();
     const before = (await stand.messages(known.value)).length;
-    const [a, b] = await Promise.all([send(known, undefined, 'reauthenticate'), send(unknown, undefined, 'reauthenticate')]);
+    const [a, b] = await Promise.all([
+      send(known, undefined, 'reauthenticate'),
+      send(unknown, undefined, 'reauthenticate'),
+    ]);
     expect(Object.keys(a.body)).toEqual(Object.keys(b.body));
     expect(a.status).toBe(b.status);
     await waitFor('the message', async () => (await stand.messages(known.value)).length === before + 1);
     expect(await stand.messages(unknown.value)).toHaveLength(0);
-    for (const identifier of [known, unknown]) expect(await problemOf(send(identifier, undefined, 'reauthenticate'))).toMatchObject({ code: 'code_limit_reached' });
+    for (const identifier of [known, unknown])
+      expect(await problemOf(send(identifier, undefined, 'reauthenticate'))).toMatchObject({
+        code: 'code_limit_reached',
+      });
   });
 
   test('a provider that refuses or hangs changes nothing of the answer, and is logged without the number', async () => {
     await stand.control('sms', { answer: { code: 'isv.BUSINESS_LIMIT_CONTROL', times: 1 } });
     const identifier = stand.identifiers.phone();
     expect((await send(identifier)).status).toBe(202);
-    const line = await waitFor('the log line', () => stand.logged.find((l) => l.includes('isv.BUSINESS_LIMIT_CONTROL')));
+    const line = await waitFor('the log line', () =>
+      stand.logged.find((l) => l.includes('isv.BUSINESS_LIMIT_CONTROL')),
+    );
     expect(line).not.toContain(identifier.value.slice(3));
     await stand.control('sms', { slowMs: 1_500 });
     const started = Date.now();
@@ -188,7 +203,8 @@ describe('limits of networks and of the region', () => {
   afterAll(() => stand?.stop());
 
   test('a /24 has a budget of its own, whichever addresses of it ask; then the whole region breaks', async () => {
-    const send = (ip: string) => stand.ask(sendCode, { body: { identifier: stand.identifiers.email(), purpose: 'login' }, ip });
+    const send = (ip: string) =>
+      stand.ask(sendCode, { body: { identifier: stand.identifiers.email(), purpose: 'login' }, ip });
     for (const last of [1, 2, 3]) expect((await send(`203.0.113.${last}`)).status).toBe(202);
     expect(await problemOf(send('203.0.113.200'))).toMatchObject({ code: 'code_limit_reached' });
     for (const last of [1, 2, 3]) expect((await send(`2001:db8:0:1::${last}`)).status).toBe(202);

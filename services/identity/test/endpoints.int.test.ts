@@ -10,7 +10,10 @@ endpointSuite({
   endpoints,
   start: async () => {
     stand = await startStand({ region: 'cn' });
-    const [user, other] = [await stand.signIn(stand.identifiers.phone()), await stand.signIn(stand.identifiers.phone())];
+    const [user, other] = [
+      await stand.signIn(stand.identifiers.phone()),
+      await stand.signIn(stand.identifiers.phone()),
+    ];
     const minted = await stand.issuer.suiteTokens('identity', { user: user.accountId, otherUser: other.accountId });
     // Identity believes tokens of its own only; expired and foreign ones of the test issuer are refused for what they are.
     const tokens = { ...minted, user: user.accessToken, otherUser: other.accessToken };
@@ -20,7 +23,8 @@ endpointSuite({
       snapshot: () => databaseSnapshot(stand.pool, ['outbox', 'limit_count', 'inbox']),
       sampleOf: (endpoint) => {
         if (endpoint.id === 'getSecurityEmail') return { params: { accountId: user.accountId } };
-        if (endpoint.id === 'sendCode') return { body: { identifier: { kind: 'phone', value: '+8613800138000' }, purpose: 'login' } };
+        if (endpoint.id === 'sendCode')
+          return { body: { identifier: { kind: 'phone', value: '+8613800138000' }, purpose: 'login' } };
         return undefined;
       },
       stop: () => stand.stop(),

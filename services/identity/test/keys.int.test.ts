@@ -1,9 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getAccount, getJwks } from '@meridian/contracts/identity.ts';
 import { createDatabase } from '@meridian/kit/db/database.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { decodeProtectedHeader, SignJWT } from 'jose';
-import { generateKeyPairSync } from 'node:crypto';
 import { deriveKey } from '../src/crypto/mac.ts';
 import type { IdentitySchema } from '../src/db/schema.ts';
 import { rotateSigningKeys } from '../src/keys/rotate-signing-keys.ts';
@@ -28,7 +28,9 @@ describe('signing keys', () => {
     });
     const signingKeySeal = deriveKey(String(stand.env.SIGNING_KEY_SECRET), 'signing keys');
     const rotated = await Promise.all(
-      Array.from({ length: times }, () => db.transaction((tx) => rotateSigningKeys(tx, { now: stand.now, signingKeySeal }))),
+      Array.from({ length: times }, () =>
+        db.transaction((tx) => rotateSigningKeys(tx, { now: stand.now, signingKeySeal })),
+      ),
     );
     await db.close();
     return rotated;
@@ -84,7 +86,9 @@ describe('signing keys', () => {
     const { accessToken } = await stand.signIn(stand.identifiers.email());
     await stand.stopService();
     await stand.start();
-    expect(await waitFor('the account', async () => (await stand.ask(getAccount, { token: accessToken })).body.status)).toBe('active');
+    expect(
+      await waitFor('the account', async () => (await stand.ask(getAccount, { token: accessToken })).body.status),
+    ).toBe('active');
   });
 });
 

@@ -45,8 +45,13 @@ describe('refresh', () => {
     stand.moveClock(21_000);
     expect(await refused(first.refreshToken)).toEqual(gone);
     expect(await refused(second.refreshToken)).toEqual(gone);
-    expect(await problemOf(stand.ask(getAccount, { token: second.accessToken }))).toMatchObject({ code: 'unauthenticated' });
-    const { rows } = await stand.pool.query("select count(*)::int as n from security_log where kind = 'refresh_reused' and session_id = $1", [first.sessionId]);
+    expect(await problemOf(stand.ask(getAccount, { token: second.accessToken }))).toMatchObject({
+      code: 'unauthenticated',
+    });
+    const { rows } = await stand.pool.query(
+      "select count(*)::int as n from security_log where kind = 'refresh_reused' and session_id = $1",
+      [first.sessionId],
+    );
     expect(rows).toEqual([{ n: 1 }]);
   });
 
@@ -82,7 +87,9 @@ describe('refresh', () => {
       if (i === 1) expect(await refused(idle.refreshToken)).toEqual(gone);
     }
     stand.moveClock(2 * day);
-    expect((await refresh(token)).refreshExpiresAt < new Date(stand.now().getTime() + 2 * day).toISOString()).toBe(true);
+    expect((await refresh(token)).refreshExpiresAt < new Date(stand.now().getTime() + 2 * day).toISOString()).toBe(
+      true,
+    );
     stand.moveClock(2 * day);
     expect(await refused(token)).toEqual(gone);
   });
@@ -95,7 +102,7 @@ describe('refresh', () => {
       await client.query('begin');
       await client.query("update session set ended_at = now(), ended_reason = 'signed_out' where id = $1", [sessionId]);
       const inFlight = refused(refreshToken);
-      await stand.pool.query("select pg_sleep(0.1)");
+      await stand.pool.query('select pg_sleep(0.1)');
       await client.query('commit');
       expect(await inFlight).toEqual(gone);
     } finally {

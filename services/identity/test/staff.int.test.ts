@@ -24,7 +24,11 @@ describe('staff sign-in', () => {
     const answer = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in`, manual);
     expect(answer.status).toBe(302);
     const setCookie = answer.headers.get('set-cookie') ?? '';
-    return { location: new URL(answer.headers.get('location') ?? ''), setCookie, cookie: setCookie.split(';')[0] ?? '' };
+    return {
+      location: new URL(answer.headers.get('location') ?? ''),
+      setCookie,
+      cookie: setCookie.split(';')[0] ?? '',
+    };
   };
   /** The person chooses who they are at the provider; answers the query it sends back. */
   const choose = async (location: URL, person: string): Promise<string> => {
@@ -38,7 +42,9 @@ describe('staff sign-in', () => {
     return back.search;
   };
   const finish = async (search: string, cookie: string): Promise<Answer> => {
-    const answer = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in/callback${search}`, { headers: cookie ? { cookie } : {} });
+    const answer = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in/callback${search}`, {
+      headers: cookie ? { cookie } : {},
+    });
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   };
   const signIn = async (person: string) => {
@@ -50,7 +56,12 @@ describe('staff sign-in', () => {
   test('asks with PKCE S256, nonce and the exact redirect URI, and binds the browser by a cookie', async () => {
     const { location, setCookie } = await begin();
     const query = Object.fromEntries(location.searchParams);
-    expect(query).toMatchObject({ response_type: 'code', code_challenge_method: 'S256', redirect_uri: stand.env.STAFF_REDIRECT_URI, client_id: stand.env.OIDC_CLIENT_ID });
+    expect(query).toMatchObject({
+      response_type: 'code',
+      code_challenge_method: 'S256',
+      redirect_uri: stand.env.STAFF_REDIRECT_URI,
+      client_id: stand.env.OIDC_CLIENT_ID,
+    });
     expect(query.scope?.split(' ')).toContain('openid');
     for (const name of ['state', 'nonce', 'code_challenge']) expect(query[name]?.length).toBeGreaterThanOrEqual(43);
     expect(setCookie).toMatch(/^meridian-staff=[A-Za-z0-9_-]{43}; /);
@@ -63,11 +74,19 @@ describe('staff sign-in', () => {
 
   test('a person with roles gets a staff token of 15 minutes, the same id each time, and a line in the audit', async () => {
     const first = await signIn('ada');
-    expect(first).toMatchObject({ status: 200, body: { tokenType: 'Bearer', expiresIn: 900, roles: ['reviewer', 'admin'] } });
+    expect(first).toMatchObject({
+      status: 200,
+      body: { tokenType: 'Bearer', expiresIn: 900, roles: ['reviewer', 'admin'] },
+    });
     const token = String(first.body.accessToken);
     expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'ES256', typ: 'staff+jwt' });
     const claims = decodeJwt(token);
-    expect(claims).toMatchObject({ aud: 'meridian-staff', sub: first.body.staffId, region: 'cn', roles: ['reviewer', 'admin'] });
+    expect(claims).toMatchObject({
+      aud: 'meridian-staff',
+      sub: first.body.staffId,
+      region: 'cn',
+      roles: ['reviewer', 'admin'],
+    });
     expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(900);
     expect(first.body.staffId).toMatch(/^stf_cn_/);
     const second = await signIn('ada');
@@ -81,14 +100,21 @@ describe('staff sign-in', () => {
     expect(await signIn('norm')).toMatchObject({ status: 403, body: { code: 'role_missing' } });
   });
 
-  test.each(['issuer', 'audience', 'nonce', 'no_nonce', 'signature', 'expired', 'alg_none', 'unknown_kid', 'no_subject'])(
-    'an id_token with a wrong %s is refused',
-    async (wrong) => {
-      await stand.control('oidc', { idToken: { wrong, times: 1 } });
-      expect(await signIn('ada')).toEqual(failed);
-      expect((await signIn('ada')).status).toBe(200);
-    },
-  );
+  test.each([
+    'issuer',
+    'audience',
+    'nonce',
+    'no_nonce',
+    'signature',
+    'expired',
+    'alg_none',
+    'unknown_kid',
+    'no_subject',
+  ])('an id_token with a wrong %s is refused', async (wrong) => {
+    await stand.control('oidc', { idToken: { wrong, times: 1 } });
+    expect(await signIn('ada')).toEqual(failed);
+    expect((await signIn('ada')).status).toBe(200);
+  });
 
   test('another state, another issuer in the answer, and a refusal of the provider are refused', async () => {
     await stand.control('oidc', { wrongState: { times: 1 } });
@@ -132,6 +158,9 @@ describe('staff sign-in', () => {
     expect(down.status).toBe(503);
     expect((await stand.signIn(stand.identifiers.phone())).created).toBe(true);
     await stand.control('oidc', {});
-    await waitFor('the provider', async () => (await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in`, manual)).status === 302);
+    await waitFor(
+      'the provider',
+      async () => (await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in`, manual)).status === 302,
+    );
   });
 });
