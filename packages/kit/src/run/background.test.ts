@@ -24,22 +24,3 @@ test('a job that is at work when the service stops ends its run and is not waite
   await stopped;
   expect(runs).toBe(1);
 });
-
-test('a job that runs often leaves no listeners behind', async () => {
-  const background = createBackground(log);
-  let runs = 0;
-  const often = new Promise<void>((resolve) => {
-    background.every(0, 'often', async () => {
-      runs += 1;
-      if (runs === 30) resolve();
-    });
-  });
-  const warnings: Error[] = [];
-  const note = (warning: Error) => warnings.push(warning);
-  process.on('warning', note);
-  background.start();
-  await often;
-  await background.stop();
-  process.off('warning', note);
-  expect(warnings.filter((w) => w.name === 'MaxListenersExceededWarning')).toEqual([]);
-});
