@@ -1,5 +1,5 @@
 // Bounded background jobs: one run at a time, errors logged and counted, stopped with the service.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../telemetry/log.ts';
 
 export type Background = {
@@ -15,8 +15,8 @@ export const createBackground = (log: Logger): Background => {
   const stopping = new AbortController();
   let loops: Promise<void>[] = [];
 
-  // Ends at once when already stopping; the timer's listener goes with the timer. An abort is the one way this rejects.
-  const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+  // Ends at once when stopping, also when that came while a job was running; leaves no listener behind.
+  const pause = (ms: number) => setTimeout(ms, undefined, { signal: stopping.signal }).catch(() => undefined); // only an abort rejects
 
   const loop = async (job: (typeof jobs)[number]) => {
     while (!stopping.signal.aborted) {
