@@ -71,12 +71,28 @@ describe('limits', () => {
     await waitFor(() => chunks() > 3);
     const before = chunks();
     const began = performance.now();
-    await door.gateway.stop();
+    await door.stopGateway();
     expect(performance.now() - began).toBeGreaterThan(450);
     expect(performance.now() - began).toBeLessThan(5_000);
     expect(await ended).toMatchObject({ code: 'unavailable' });
     expect(chunks()).toBeGreaterThan(before + 3);
     expect(door.onlyHold().settled).toMatchObject([{ outcome: 'interrupted' }]);
+  });
+
+  test('a client that leaves before its answer is not charged', async () => {
+    door = await startHarness();
+    await door.misbehave({ slowMs: 10_000 });
+    const gone = new AbortController();
+    const body = { model, messages: [{ role: 'user' as const, content: 'x' }] };
+    const answer = door
+      .client()
+      .chat.completions.create(body, { signal: gone.signal })
+      .catch((error: unknown) => error);
+    await waitFor(() => door!.neighbours.holds.size === 1);
+    gone.abort();
+    expect(await answer).toBeInstanceOf(OpenAI.APIUserAbortError);
+    await waitFor(() => door!.onlyHold().released === 1);
+    expect(door.onlyHold().settled).toEqual([]);
   });
 
   test('a call that waits for the model ends too when its key is revoked, and costs nothing', async () => {

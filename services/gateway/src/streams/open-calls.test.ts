@@ -46,4 +46,15 @@ describe('open calls', () => {
     call.end();
     expect(calls.begin()).toBeDefined();
   });
+
+  test('draining ends all and takes no more', async () => {
+    const calls = createOpenCalls(5);
+    const call = calls.begin()!;
+    calls.drain();
+    expect(call.reason()).toBe('draining');
+    expect(calls.begin()).toBeUndefined();
+    call.end();
+    await calls.idle(1_000);
+    expect(calls.count()).toBe(0);
+  });
 });
