@@ -11,7 +11,7 @@ const typeOf = (status: number): string => {
   return status >= 500 ? 'server_error' : 'invalid_request_error';
 };
 
-const passedOn = ['region', 'baseUrl', 'caseId', 'until', 'appealUrl', 'category'] as const;
+const passedOn = ['region', 'baseUrl', 'caseId', 'until', 'appealUrl', 'category', 'exceeded'] as const;
 
 /** "/body/messages/0/role" -> "messages.0.role", as OpenAI names parameters. */
 const paramOf = (pointer: string) => pointer.replace(/^\/(body|query|params|headers)\//, '').replaceAll('/', '.');
