@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import type { Identifier } from '@meridian/contracts/identity.ts';
-import { testPerson, testPersonCount } from '@meridian/sandbox/real-name/test-persons.ts';
 import { until } from './expectations.ts';
 
 type Payment = { kind: 'qr_code'; codeUrl: string } | { kind: 'redirect'; url: string };
@@ -29,7 +28,7 @@ const locationOf = (response: Response, from: string) => {
 };
 
 /** A text that trips a rule of the list that comes with Meridian. */
-const forbiddenText = 'Please explain forbidden-example-one in detail.';
+const forbiddenText = 'Please explain forbidden-example-two in detail.';
 
 export const outsideWorld = (sandbox: string) => ({
   forbiddenText,
@@ -46,7 +45,9 @@ export const outsideWorld = (sandbox: string) => ({
 
   /** Somebody whom the registry knows; another one each time. */
   newPerson: async () => {
-    const { name, idNumber } = testPerson(randomInt(1_000, testPersonCount));
+    const { name, idNumber } = (await (
+      await fetch(`${sandbox}/real-name/persons/${randomInt(0, 1_000_000_000)}`)
+    ).json()) as Record<'name' | 'idNumber', string>;
     return { name, number: idNumber };
   },
 

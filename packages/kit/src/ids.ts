@@ -21,7 +21,7 @@ const encode = (value: bigint, length: number): string => {
 export const ulid = (now: Date): string =>
   encode(BigInt(now.getTime()), 10) + encode(BigInt(`0x${randomBytes(10).toString('hex')}`), 16);
 
-/** A new id such as `acc_cn_01J...`. */
+/** A new id such as `acc_<region>_01J...`. */
 export const newId = (prefix: string, region: string, now: Date): string => `${prefix}_${region}_${ulid(now)}`;
 
 /** The region an id names, from its public part alone; undefined when the text is not an id. */

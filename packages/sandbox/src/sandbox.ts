@@ -18,6 +18,7 @@ import { oidcRoutes } from './oidc/provider.routes.ts';
 import { operatorView } from './operator-view.ts';
 import { createRealNamePart, id2MetaVerifyAction } from './real-name/id2-meta-verify.ts';
 import { personsPage } from './real-name/persons-page.ts';
+import { testPerson, testPersonCount } from './real-name/test-persons.ts';
 import { createSmsPart, sendSmsAction } from './sms/send-sms.ts';
 import { waffoApiRoutes } from './waffo/api.routes.ts';
 import { waffoControlRoutes } from './waffo/control.routes.ts';
@@ -59,6 +60,12 @@ export const startSandbox = async (config: SandboxConfig) => {
 
   app.get('/', async (_request, reply) => sendPage(reply, frontPage(Object.keys(secrets.regions))));
   app.get('/real-name', async (_request, reply) => sendPage(reply, personsPage()));
+  // A person for whoever needs a fresh one, such as a journey that runs again and again.
+  app.get<{ Params: { n: string } }>('/real-name/persons/:n', async (request, reply) =>
+    /^[0-9]{1,15}$/.test(request.params.n)
+      ? testPerson(Number(request.params.n) % testPersonCount)
+      : reply.code(404).send({ error: 'unknown_person', message: 'Persons are numbered from 0.' }),
+  );
   app.get('/model', async (_request, reply) => sendPage(reply, modelsPage(config.models, origin())));
   inboxRoutes(app, inbox);
   controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model]);

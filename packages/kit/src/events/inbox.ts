@@ -23,7 +23,8 @@ export type Verdict = {
 
 type Found = {
   fresh: boolean;
-  last: bigint | null;
+  last: bigint;
+  moved: boolean;
   behind: 'parked' | 'replaying' | null;
   held: boolean;
   erased: boolean;
@@ -35,27 +36,37 @@ type Found = {
  */
 export const receive = async <S extends KitSchema>(tx: Tx<S>, receipt: Receipt): Promise<Verdict> => {
   const { consumer, eventId, accountId, source, seq } = receipt;
+  // One round trip. The sequence moves by compare and set, and only together with a fresh mark.
   const { rows } = await sql<Found>`
     with mark as (
       insert into inbox (consumer, event_id) values (${consumer}, ${eventId}) on conflict do nothing returning 1
+    ), before as (
+      select coalesce((select seq from inbox_sequence
+        where consumer = ${consumer} and source = ${source} and account_id = ${accountId}), 0) as last
+    ), moved as (
+      insert into inbox_sequence (consumer, source, account_id, seq)
+      select ${consumer}, ${source}, ${accountId}, ${seq ?? null}::bigint from mark, before where last + 1 = ${seq ?? null}::bigint
+      on conflict (consumer, source, account_id) do update set seq = excluded.seq where inbox_sequence.seq = excluded.seq - 1
+      returning 1
     )
-    select exists (select 1 from mark) as fresh,
-      (select seq from inbox_sequence where consumer = ${consumer} and source = ${source} and account_id = ${accountId}) as last,
+    select last, exists (select 1 from mark) as fresh, exists (select 1 from moved) as moved,
       (select state from parked_event where consumer = ${consumer} and account_id = ${accountId} and state in ('parked', 'replaying')
         order by (state = 'parked') desc limit 1) as behind,
       exists (select 1 from parked_event where consumer = ${consumer} and account_id = ${accountId} and state = 'held') as held,
-      exists (select 1 from account_tombstone where account_id = ${accountId}) as erased`.execute(tx);
+      exists (select 1 from account_tombstone where account_id = ${accountId}) as erased
+    from before`.execute(tx);
   const found = rows[0];
   if (!found) throw new Error('the inbox gave no answer');
   const verdict = { behind: found.behind ?? undefined, held: found.held, erased: found.erased };
   if (!found.fresh) return { kind: 'duplicate', ...verdict };
-  if (seq === undefined) return { kind: 'apply', ...verdict };
-  const last = Number(found.last ?? 0n);
+  if (seq === undefined || found.moved) return { kind: 'apply', ...verdict };
+  const last = Number(found.last);
   if (seq <= last) return { kind: 'duplicate', ...verdict };
   if (seq > last + 1) return { kind: 'gap', ...verdict };
-  await advance(tx, receipt, last, seq);
-  return { kind: 'apply', ...verdict };
+  throw raced();
 };
+
+const raced = () => new EventError('event_transient', 'another member of the group handles this account');
 
 /** Compare and set, so that a member that lost its partition meanwhile cannot go on beside the new one. */
 export const advance = async <S extends KitSchema>(
@@ -70,6 +81,5 @@ export const advance = async <S extends KitSchema>(
       ? sql`insert into inbox_sequence (consumer, source, account_id, seq) values (${consumer}, ${source}, ${accountId}, ${to}) on conflict do nothing`
       : sql`update inbox_sequence set seq = ${to} where consumer = ${consumer} and source = ${source} and account_id = ${accountId} and seq = ${from}`;
   const { numAffectedRows } = await done.execute(tx);
-  if (numAffectedRows !== 1n)
-    throw new EventError('event_transient', 'another member of the group handles this account');
+  if (numAffectedRows !== 1n) throw raced();
 };

@@ -29,6 +29,9 @@ type Held = Partition & {
 };
 
 const batchSize = 100;
+// What a dead member had handled since its last commit is delivered again; the inbox knows it.
+const commitEvery = 25n;
+const commitEveryMs = 100;
 const fetchRows = `
   select l.topic, l.part, l.off, l.event_id, l.key, l.payload
   from unnest($2::text[], $3::int[]) as want(topic, part)
@@ -102,6 +105,7 @@ export const createPostgresSubscription = async (
     let handled = committed;
     let inFlight: Promise<void> | undefined;
     let abandoned = false;
+    let commitAt = performance.now();
     const commit = async () => {
       while (committed < handled && !abandoned) {
         const target = handled;
@@ -130,6 +134,8 @@ export const createPostgresSubscription = async (
         };
         await options.handler(record, { signal });
         handled = row.off + 1n;
+        if (handled - committed < commitEvery && performance.now() - commitAt < commitEveryMs) continue;
+        commitAt = performance.now();
         inFlight ??= commit().finally(() => {
           inFlight = undefined;
         });

@@ -33,6 +33,7 @@ const byCode: Readonly<Record<string, ProblemDefinition>> = {
   // A service we need, or the database, cannot be reached: the caller may try again.
   unreachable: unavailable,
   timeout: unavailable,
+  unavailable,
   ECONNREFUSED: unavailable,
   '57P01': unavailable, // admin_shutdown
   '57P03': unavailable, // cannot_connect_now

@@ -84,6 +84,9 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
       `Endpoint ${endpoint.id} is idempotent, but its callers prove no identity that keys could belong to`,
     );
 
+  if (endpoint.idempotent && Object.values(endpoint.answers).includes('stream'))
+    throw new Error(`Endpoint ${endpoint.id} is idempotent, but a stream cannot be replayed`);
+
   /** A mistake of ours: 500. Outside production the answer names it, so that a developer sees it at once. */
   const undeclared = (request: FastifyRequest, mistake: string): never => {
     request.log.error(

@@ -366,6 +366,25 @@ describe('health', () => {
   });
 });
 
+test('closing lets a running request finish and accepts no new connection', async () => {
+  const closing = createServer(base);
+  const entered = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  route(closing, bare, async () => {
+    entered.resolve();
+    await gate.promise;
+    return { status: 204 };
+  });
+  const { url } = await closing.listen({ host: '127.0.0.1', port: 0 });
+  const running = fetch(`${url}/v1/bare`, { method: 'POST' });
+  await entered.promise;
+  const closed = closing.close();
+  await expect(fetch(`${url}/livez`)).rejects.toThrow();
+  gate.resolve();
+  expect((await running).status).toBe(204);
+  await closed;
+});
+
 describe('declaration mistakes stop the start', () => {
   test('double binding, wrong listener, missing verifier, idempotent without a database', () => {
     const fresh = createServer(base);
@@ -376,8 +395,14 @@ describe('declaration mistakes stop the start', () => {
       'public listener',
     );
     expect(() => route(fresh, user, async () => ({ status: 204 }))).toThrow('verifyUser');
-    expect(() =>
-      route(fresh, endpoint({ ...user, path: '/v1/i', idempotent: true }), async () => ({ status: 204 })),
-    ).toThrow();
+    const verifyUser = async () => ({ accountId: 'a', sessionId: 's' });
+    const bind = (options: Partial<ServerOptions>, declared: typeof bare, change: object) =>
+      route(createServer({ ...base, ...options }), endpoint({ ...declared, ...change }), async () => ({ status: 204 }));
+    const asUser = { path: '/v1/i', auth: { kind: 'user' } };
+    expect(() => bind({ verifyUser }, bare, { ...asUser, idempotent: true })).toThrow('database for keys');
+    const idempotency = { read: {} };
+    expect(() => bind({ verifyUser, idempotency }, bare, { idempotent: true })).toThrow('no identity');
+    const streaming = { ...asUser, idempotent: true, answers: { 204: null, 200: 'stream' } };
+    expect(() => bind({ verifyUser, idempotency }, bare, streaming)).toThrow('replayed');
   });
 });

@@ -83,6 +83,8 @@ const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInst
     // Longer than the usual idle time of a load balancer (60 s), so that we are never the first to close.
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle' as const,
+    // While closing, a request on an open connection is still served (with Connection: close): what it needs is stopped after HTTP.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200, caseSensitive: true },
     frameworkErrors: (error: Error, _request: unknown, reply: { raw: import('node:http').ServerResponse }) => {
       const requestId = randomUUID();
@@ -188,6 +190,16 @@ const refuseOtherMethods = (app: FastifyInstance, routes: readonly { url: string
   }
 };
 
+// A connection whose last answer leaves after closing began would idle until its keep-alive ends (72 s), past any stop deadline.
+const closeServer = async (app: FastifyInstance): Promise<void> => {
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(sweep);
+  }
+};
+
 /** A server for one listener of a service. Nothing is open before `listen`. */
 export const createServer = (options: ServerOptions): HttpServer => {
   const render = options.render ?? renderProblem;
@@ -228,6 +240,6 @@ export const createServer = (options: ServerOptions): HttpServer => {
       const shown = host.includes(':') ? `[${host}]` : host;
       return { host, port: bound.port, url: `${options.tls ? 'https' : 'http'}://${shown}:${bound.port}` };
     },
-    close: () => app.close(),
+    close: () => closeServer(app),
   };
 };

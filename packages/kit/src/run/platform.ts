@@ -5,6 +5,7 @@ import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
 import { exportJWK } from 'jose';
 import type { Migration } from 'kysely/migration';
 import type { DestinationStream } from 'pino';
+import { refuseCancelled } from '../account/fence.ts';
 import { remoteKeys } from '../auth/remote-keys.ts';
 import { createServiceTokens } from '../auth/service-tokens.ts';
 import { createServiceVerifier } from '../auth/service-verifier.ts';
@@ -19,6 +20,7 @@ import { type EventMessage, publish } from '../events/publish.ts';
 import type { Reaction } from '../events/reaction.ts';
 import { createRelay } from '../events/relay.ts';
 import type { Verifiers } from '../http/authenticate.ts';
+import { cleanIdempotencyKeys } from '../http/idempotency.ts';
 import type { ProblemRenderer } from '../http/problems.ts';
 import { createServer, type HttpServer } from '../http/server.ts';
 import type { Now } from '../ids.ts';
@@ -72,7 +74,7 @@ const assertLoopback = ({ PUBLIC_LISTEN, INTERNAL_LISTEN }: SharedConfig) => {
       throw new Error(`${name}: the embedded mode listens on 127.0.0.1 or [::1] only, not on ${host}`);
 };
 
-const buildCore = async (options: CoreOptions, idempotency?: { read: unknown }) => {
+const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Database<S>) => {
   const { service, region, config, overrides = {} } = options;
   assertLoopback(config);
   const now = overrides.now ?? (() => new Date());
@@ -93,8 +95,14 @@ const buildCore = async (options: CoreOptions, idempotency?: { read: unknown }) 
   const publicKeys = await Promise.all(
     Object.entries(config.SERVICE_KEYS).map(async ([name, key]) => [name, await exportJWK(key)] as const),
   );
+  const verifyUser = createUserVerifier({ ...rules, issuer: config.ISSUER, audience: 'meridian', keys });
   const verifiers: Verifiers = {
-    verifyUser: createUserVerifier({ ...rules, issuer: config.ISSUER, audience: 'meridian', keys }),
+    verifyUser: async (token) => {
+      const user = await verifyUser(token);
+      // An access token outlives the cancellation by minutes; the fence does not let it read either.
+      if (db) await refuseCancelled(db, user.accountId);
+      return user;
+    },
     verifyStaff: createStaffVerifier({ ...rules, issuer: config.ISSUER, keys }),
     verifyService: createServiceVerifier({ ...rules, service, keys: Object.fromEntries(publicKeys) }),
     ...overrides.verifiers,
@@ -111,7 +119,7 @@ const buildCore = async (options: CoreOptions, idempotency?: { read: unknown }) 
       corsOrigins: options.corsOrigins,
       production: config.MERIDIAN_MODE !== 'embedded',
       ...verifiers,
-      ...(idempotency && { idempotency }),
+      ...(db && { idempotency: db }),
       ...(options.render && listener === 'public' && { render: options.render }),
     });
   const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
@@ -197,6 +205,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   const { now, metrics } = core;
   const bus = createPostgresBus({ url: config.EVENT_BUS_URL, log, now, poolSize: 2 });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
+  core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
   for (const server of [core.publicServer, core.internalServer])
     server.addCheck('database', async () => void (await db.pool.query('select 1')));
   return {
