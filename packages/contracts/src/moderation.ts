@@ -1,6 +1,16 @@
 // moderation: matching, scoring, protection with a case, appeals and their decision by a person.
 import { z } from 'zod';
-import { accountId, idOf, notFound, pageOf, pageQuery, personText, regionMismatch, timestamp } from './common.ts';
+import {
+  accountCancelled,
+  accountId,
+  idOf,
+  notFound,
+  pageOf,
+  pageQuery,
+  personText,
+  regionMismatch,
+  timestamp,
+} from './common.ts';
 import { endpoint } from './endpoint.ts';
 import { fenceModeration } from './fence.ts';
 import { problem } from './problem.ts';
@@ -177,7 +187,7 @@ export const scoreHits = endpoint({
       }),
     ]),
   },
-  problems: [regionMismatch],
+  problems: [regionMismatch, accountCancelled],
 });
 
 export const getModerationStanding = endpoint({

@@ -15,10 +15,16 @@ describe('decisions', () => {
     expect(stepCase(appealed, decide('uphold', 'a'))).toEqual({ refused: 'second_person_required' });
     expect(stepCase(appealed, decide('overturn', 'a'))).toEqual({ refused: 'second_person_required' });
     expect(stepCase(appealed, decide('uphold', 'b'))).toEqual({ state: 'upheld', appeal: 'upheld', lifts: false });
-    expect(stepCase(appealed, decide('overturn', 'b'))).toEqual({ state: 'overturned', appeal: 'overturned', lifts: true });
+    expect(stepCase(appealed, decide('overturn', 'b'))).toEqual({
+      state: 'overturned',
+      appeal: 'overturned',
+      lifts: true,
+    });
   });
   test('upholding twice decides nothing', () => {
-    expect(stepCase({ state: 'upheld', appeal: 'none', decidedBy: ['a'] }, decide('uphold', 'b'))).toEqual({ refused: 'case_not_decidable' });
+    expect(stepCase({ state: 'upheld', appeal: 'none', decidedBy: ['a'] }, decide('uphold', 'b'))).toEqual({
+      refused: 'case_not_decidable',
+    });
   });
 });
 
@@ -32,7 +38,11 @@ test('over any sequence: closed stays closed, one appeal per case, each person d
   const action: fc.Arbitrary<CaseAction> = fc.oneof(
     fc.constant<CaseAction>({ do: 'appeal' }),
     fc.constant<CaseAction>({ do: 'expire' }),
-    fc.record({ do: fc.constant('decide' as const), verdict: fc.constantFrom('uphold' as const, 'overturn' as const), staffId: fc.constantFrom('a', 'b', 'c') }),
+    fc.record({
+      do: fc.constant('decide' as const),
+      verdict: fc.constantFrom('uphold' as const, 'overturn' as const),
+      staffId: fc.constantFrom('a', 'b', 'c'),
+    }),
   );
   fc.assert(
     fc.property(fc.array(action, { maxLength: 20 }), (actions) => {
@@ -54,7 +64,11 @@ test('over any sequence: closed stays closed, one appeal per case, each person d
         }
         if (one.do === 'expire') expect(step.appeal).toBe(facts.appeal);
         if (step.state === 'expired' || step.state === 'overturned') expect(step.appeal).not.toBe('open');
-        facts = { state: step.state, appeal: step.appeal, decidedBy: one.do === 'decide' ? [...facts.decidedBy, one.staffId] : facts.decidedBy };
+        facts = {
+          state: step.state,
+          appeal: step.appeal,
+          decidedBy: one.do === 'decide' ? [...facts.decidedBy, one.staffId] : facts.decidedBy,
+        };
       }
       expect(appeals).toBeLessThanOrEqual(1);
     }),

@@ -25,6 +25,7 @@ export const matchTexts = async (
   fingerprintKey: string,
 ): Promise<Hit[]> => {
   const hits: { rule: Rule; hit: Hit }[] = [];
+  const times = new Map<number, number>();
   let since = 0;
   for (const text of texts) {
     since += text.length;
@@ -33,7 +34,11 @@ export const matchTexts = async (
       await pause();
     }
     const folded = await fold(text, pause);
-    for (const found of await rules.matcher.scan(folded, { ...limits, total: limits.total - hits.length }, pause)) {
+    for (const found of await rules.matcher.scan(folded, limits, pause)) {
+      // A word said very often must not use up the room of the others, in one text or over many.
+      const said = (times.get(found.pattern) ?? 0) + 1;
+      times.set(found.pattern, said);
+      if (said > limits.perPattern) continue;
       const rule = rules.rules[found.pattern] as Rule;
       const fingerprint = fingerprintOf(fingerprintKey, rule, folded, found);
       hits.push({
@@ -41,7 +46,6 @@ export const matchTexts = async (
         hit: { ruleId: rule.id, version: rule.version, fingerprint, offset: folded.offsets[found.start] ?? 0 },
       });
     }
-    if (hits.length >= limits.total) break;
   }
   // One fingerprint counts once anyway; told once it leaves room for others.
   const distinct = [...new Map(hits.map((one) => [one.hit.fingerprint, one])).values()];

@@ -22,11 +22,13 @@ const rule = z
     mode: z.enum(['shadow', 'live']).default('shadow'),
     boundary: z.enum(['word', 'any']).optional(),
   })
-  .transform((given): RuleText => ({
-    ...given,
-    // Entries of an alphabet match whole words; text written without blanks has none.
-    boundary: given.boundary ?? (alphabet.test(given.pattern) ? 'word' : 'any'),
-  }));
+  .transform(
+    (given): RuleText => ({
+      ...given,
+      // Entries of an alphabet match whole words; text written without blanks has none.
+      boundary: given.boundary ?? (alphabet.test(given.pattern) ? 'word' : 'any'),
+    }),
+  );
 
 const policy = z.strictObject({
   windows: z
@@ -64,7 +66,9 @@ export const parseRules = (text: string): RulesFile => {
   const parsed = rulesFile.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new ConfigError(
-    parsed.error.issues.slice(0, 20).map(({ path, code }) => `RULES_FILE: ${path.join('.') || 'the file'} is invalid (${code})`),
+    parsed.error.issues
+      .slice(0, 20)
+      .map(({ path, code }) => `RULES_FILE: ${path.join('.') || 'the file'} is invalid (${code})`),
   );
 };
 

@@ -1,14 +1,17 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
-import { type Rule, type RuleSet, nextRules } from './rule.ts';
+import { nextRules, type Rule, type RuleSet } from './rule.ts';
 import type { RulesFile } from './rules-file.ts';
 
 type Reader = Tx<Schema> | Kysely<Schema>;
 
 /** Version of the set in force; 0 before the first. */
 export const findSetVersion = async (db: Reader): Promise<number> => {
-  const row = await db.selectFrom('rule_set').select(({ fn }) => fn.max('version').as('version')).executeTakeFirst();
+  const row = await db
+    .selectFrom('rule_set')
+    .select(({ fn }) => fn.max('version').as('version'))
+    .executeTakeFirst();
   return row?.version ?? 0;
 };
 
@@ -32,7 +35,10 @@ export const findRuleSet = async (db: Reader, version: number): Promise<RuleSet 
 };
 
 /** Rules by id and version, also of sets no longer in force: a hit may be some moments old. */
-export const findRules = async (tx: Reader, wanted: readonly { ruleId: string; version: number }[]): Promise<Rule[]> => {
+export const findRules = async (
+  tx: Reader,
+  wanted: readonly { ruleId: string; version: number }[],
+): Promise<Rule[]> => {
   const ids = wanted.map(({ ruleId }) => ruleId);
   const versions = wanted.map(({ version }) => version);
   const { rows } = await sql<Rule>`

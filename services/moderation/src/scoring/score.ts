@@ -21,9 +21,7 @@ export type ScoreDecision = {
 };
 
 const worst = (hits: readonly ScoredHit[]): ScoredHit | undefined =>
-  [...hits].sort(
-    (a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity) || b.weight - a.weight,
-  )[0];
+  [...hits].sort((a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity) || b.weight - a.weight)[0];
 
 /** `sums[i]` is the account's sum within `policy.windows[i]`, the fresh hits included. */
 export const decideScore = (

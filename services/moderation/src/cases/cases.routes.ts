@@ -1,0 +1,91 @@
+import { notFound } from '@meridian/contracts/common.ts';
+import {
+  decideCase as decideCaseEndpoint,
+  getCase,
+  getModerationStanding,
+  getProtection,
+  listCases,
+  submitAppeal as submitAppealEndpoint,
+} from '@meridian/contracts/moderation.ts';
+import { fail } from '@meridian/kit/http/problems.ts';
+import { route } from '@meridian/kit/http/route.ts';
+import type { Platform } from '@meridian/kit/run/platform.ts';
+import { assertHome, type RegionDirectory } from '../account/home.ts';
+import type { Schema } from '../db/schema.ts';
+import type { ModerationDeps } from '../deps.ts';
+import type { LiveRules } from '../rules/live-rules.ts';
+import { findCase, listCaseRows } from './case.store.ts';
+import { readCursor, writeCursor } from './case-cursor.ts';
+import { decideCase } from './decide-case.ts';
+import { submitAppeal } from './submit-appeal.ts';
+import { viewCases, viewProtection } from './view-case.ts';
+
+export const caseRoutes = (
+  platform: Platform<Schema>,
+  directory: RegionDirectory,
+  deps: ModerationDeps,
+  rules: LiveRules,
+): void => {
+  const { db, region, publicServer, internalServer, log } = platform;
+
+  const viewOne = async (caseId: string) => {
+    const row = await findCase(db.read, caseId);
+    const [view] = row ? await viewCases(db.read, deps, [row]) : [];
+    return view ?? fail(notFound, { detail: 'There is no such case' });
+  };
+
+  route(publicServer, getProtection, async ({ auth }) => ({
+    status: 200,
+    body: await viewProtection(db.read, deps, auth.accountId),
+  }));
+
+  route(publicServer, submitAppealEndpoint, async ({ auth: { accountId }, body: { caseId, text } }) => {
+    assertHome(region, directory, caseId);
+    const { reviewHours } = rules.current().policy;
+    const { appealId, dueAt } = await db.transaction((tx) =>
+      submitAppeal(tx, deps, { accountId, caseId, text, reviewHours }),
+    );
+    return { status: 201, body: { appealId, caseId, status: 'open', dueAt: dueAt.toISOString() } };
+  });
+
+  route(publicServer, listCases, async ({ query, auth }) => {
+    const { cursor, limit, state, appealed, accountId } = query;
+    if (accountId) assertHome(region, directory, accountId);
+    const filter = { state, accountId, ...(appealed && { appealed: appealed === 'true' }) };
+    const rows = await listCaseRows(db.read, filter, cursor ? readCursor(cursor) : undefined, limit + 1);
+    const page = rows.slice(0, limit);
+    const last = page.at(-1);
+    const next =
+      rows.length > limit && last ? writeCursor({ urgency: last.urgency, dueAt: last.due_at, id: last.id }) : null;
+    log.info({ staffId: auth.staffId, cases: page.map(({ id }) => id) }, 'cases were read');
+    return { status: 200, body: { items: await viewCases(db.read, deps, page), next } };
+  });
+
+  route(publicServer, getCase, async ({ params: { caseId }, auth }) => {
+    assertHome(region, directory, caseId);
+    log.info({ staffId: auth.staffId, cases: [caseId] }, 'cases were read');
+    return { status: 200, body: await viewOne(caseId) };
+  });
+
+  route(publicServer, decideCaseEndpoint, async ({ params: { caseId }, body, auth: { staffId } }) => {
+    assertHome(region, directory, caseId);
+    const { overrideDays } = rules.current().policy;
+    await db.transaction((tx) =>
+      decideCase(tx, deps, { caseId, staffId, verdict: body.decision, reason: body.reason, overrideDays }),
+    );
+    log.info({ staffId, caseId, decision: body.decision }, 'a case was decided');
+    return { status: 200, body: await viewOne(caseId) };
+  });
+
+  route(internalServer, getModerationStanding, async ({ params: { accountId } }) => {
+    assertHome(region, directory, accountId);
+    const open = await db.read
+      .selectFrom('moderation_case')
+      .select('id')
+      .where('account_id', '=', accountId)
+      .where(({ or, eb }) => or([eb('state', '=', 'open'), eb('appeal_open', '=', true)]))
+      .limit(1)
+      .executeTakeFirst();
+    return { status: 200, body: { openCase: open !== undefined } };
+  });
+};

@@ -1,0 +1,25 @@
+// The only reader of the environment of this service.
+import { parseConfig } from '@meridian/kit/config/config.ts';
+import { secret } from '@meridian/kit/config/values.ts';
+import { keyRing } from '@meridian/kit/crypto/key-ring.ts';
+import { platformVariables } from '@meridian/kit/run/platform-variables.ts';
+import { regionVariables, resolveRegion } from '@meridian/regions/region.ts';
+import { z } from 'zod';
+import { readRulesFile } from './rules/rules-file.ts';
+
+const variables = z.object({
+  ...regionVariables,
+  ...platformVariables,
+  /** Key of the fingerprints of hits. Changing it lets a context that counted today count once more. */
+  FINGERPRINT_KEY: secret.min(32),
+  /** Wraps the key of each case: 32 bytes in base64, with versions while it is rotated. */
+  CASE_KEY: keyRing,
+  /** Path of the JSON file with policy and rules; without it the shipped examples. */
+  RULES_FILE: z.string().min(1).max(500).optional(),
+});
+
+/** Reads the configuration and the rules file. Throws ConfigError naming every mistake. */
+export const readConfig = (env: Record<string, string | undefined>) => {
+  const config = parseConfig(variables, env);
+  return { config, region: resolveRegion(config), rulesFile: readRulesFile(config.RULES_FILE) };
+};
