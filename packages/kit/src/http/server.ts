@@ -39,6 +39,8 @@ export type ServerOptions = PipelineOptions & {
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string };
   /** Time for a request to arrive completely; default 30 s. */
   readonly requestTimeoutMs?: number;
+  /** Makes the ids of requests; default: random UUIDs. Never taken from the client. */
+  readonly newRequestId?: () => string;
   /** Mean event-loop delay above which requests are refused with 503; default 1,000 ms. */
   readonly maxEventLoopDelayMs?: number;
 };
@@ -67,13 +69,14 @@ class UnderPressure extends Refusal {
 const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInstance => {
   const { tls } = options;
   const requestTimeout = options.requestTimeoutMs ?? 30_000;
+  const nextId = options.newRequestId ?? randomUUID;
   const settings = {
     loggerInstance: options.log as FastifyBaseLogger,
     // Our own hook logs a request by its endpoint.
     logController: new LogController({ disableRequestLogging: true }),
     // Ours alone: an id chosen by a client could collide with, or point at, another request's.
     requestIdHeader: false as const,
-    genReqId: () => randomUUID(),
+    genReqId: () => nextId(),
     // No child logger per request: binding the id costs more than most requests log. What logs names the request itself.
     childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
@@ -87,12 +90,12 @@ const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInst
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200, caseSensitive: true },
     frameworkErrors: (error: Error, _request: unknown, reply: { raw: import('node:http').ServerResponse }) => {
-      const requestId = randomUUID();
+      const requestId = nextId();
       const { definition, members } = refusalOf(error);
       const { status, headers, body } = render(definition, members, requestId);
       reply.raw.writeHead(status, STATUS_CODES[status], { ...headers, 'x-request-id': requestId }).end(body);
     },
-    clientErrorHandler: createClientErrorHandler(render, () => randomUUID()),
+    clientErrorHandler: createClientErrorHandler(render, () => nextId()),
   };
   const timing = { connectionsCheckingInterval: Math.min(5_000, requestTimeout), headersTimeout: requestTimeout };
   if (tls === undefined) return Fastify({ ...settings, http: timing }) as unknown as FastifyInstance;

@@ -53,6 +53,8 @@ export type CoreOptions = {
   readonly config: SharedConfig;
   readonly overrides?: Overrides;
   readonly render?: ProblemRenderer;
+  /** Makes the ids of requests on the public listener. */
+  readonly newRequestId?: () => string;
 };
 
 export type Core = {
@@ -117,7 +119,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...verifiers,
       ...(tls && { tls }),
       ...(db && { idempotency: db }),
-      ...(options.render && listener === 'public' && { render: options.render }),
+      ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
   const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
   const background = createBackground(log);

@@ -1,29 +1,5 @@
-// What a presented key is worth: pure decisions on what its text and its row say.
+// What a presented key is worth: a pure decision on what the database says of it.
 import type { KeyProduct, KeyRefusal } from '@meridian/contracts/key-issuance.ts';
-
-/** Region and product of a key's public part. */
-export type KeyOrigin = { readonly region: string; readonly product: KeyProduct };
-
-/** Base URL of a product in a region; undefined when the region is unknown, null when it does not sell the product. */
-export type BaseUrlOf = (region: string, product: KeyProduct) => string | null | undefined;
-
-/**
- * Refuses a key at the wrong door from its public part alone. `origin` undefined: not a key. A region nobody knows is no better than no key:
- * naming it would make up an address.
- */
-export const refuseOrigin = (
-  origin: KeyOrigin | undefined,
-  door: KeyOrigin,
-  baseUrlOf: BaseUrlOf,
-): KeyRefusal | undefined => {
-  if (origin === undefined) return { code: 'key_invalid' };
-  const baseUrl = baseUrlOf(origin.region, origin.product);
-  if (baseUrl === undefined) return { code: 'key_invalid' };
-  const home = { region: origin.region, ...(baseUrl !== null && { baseUrl }) };
-  if (origin.region !== door.region) return { code: 'key_region_mismatch', ...home };
-  if (origin.product !== door.product) return { code: 'key_product_mismatch', ...home };
-  return undefined;
-};
 
 /** What one statement finds of a key and of the gate of its account, at one moment. */
 export type KeyFacts = {

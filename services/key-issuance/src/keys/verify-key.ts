@@ -1,11 +1,12 @@
 // Is this key good, now. Nothing is cached: what cannot be decided from the key's own text is read from the primary.
 
 import { readPublicPart } from '@meridian/client/key-checksum.ts';
+import { type BaseUrlOf, refuseOrigin } from '@meridian/client/key-origin.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
-import { type BaseUrlOf, judgeKey, type KeyFacts, refuseOrigin, type Verdict } from './key.ts';
+import { judgeKey, type KeyFacts, type Verdict } from './key.ts';
 import { digestOfPresented, type Peppers } from './key-format.ts';
 
 export type VerifyDeps = {

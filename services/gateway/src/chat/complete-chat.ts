@@ -1,0 +1,122 @@
+// One model call, from the presented key to the settled hold.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
+import { unavailable } from '@meridian/contracts/common.ts';
+import { fail, isRefusal } from '@meridian/kit/http/problems.ts';
+import { type Door, presentKey } from '../keys/present-key.ts';
+import { verifyKey } from '../keys/verify-key.ts';
+import { promptTokensBound } from '../metering/estimate.ts';
+import { type HoldDeps, openHold } from '../metering/holds.ts';
+import type { OpenCall, OpenCalls } from '../streams/open-calls.ts';
+import { refuseUpstream } from '../upstream/refuse-upstream.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { type ChatRequest, outputLimit, plainRequest, streamedRequest } from './chat-request.ts';
+import { endOfCall } from './end-of-call.ts';
+import { type ModerateDeps, matchMessages, scoreMessages } from './moderate.ts';
+import { plainChat } from './plain-chat.ts';
+import { streamChat } from './stream-chat.ts';
+
+export type ChatDeps = HoldDeps &
+  ModerateDeps & {
+    readonly now: () => Date;
+    readonly door: Door;
+    readonly keyIssuanceUrl: string;
+    readonly calls: OpenCalls;
+    readonly upstream: Upstream;
+    readonly windowSize: number;
+    readonly defaultMaxTokens: number;
+  };
+
+export type ChatCall = {
+  readonly requestId: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly request: ChatRequest;
+  /** Aborted when the client goes away. */
+  readonly gone: AbortSignal;
+};
+
+export type ChatAnswer = { readonly contentType: string; readonly body: string | Readable };
+
+/** Admits, holds, calls the upstream and answers; whatever fails on the way gives back what was taken. */
+export const completeChat = async (deps: ChatDeps, call: ChatCall): Promise<ChatAnswer> => {
+  const key = presentKey(call.headers, deps.door);
+  const open =
+    deps.calls.begin() ?? fail(unavailable, { detail: 'Too many calls run at the moment; try again', retryAfter: 1 });
+  try {
+    const answer = await run(deps, call, open, key);
+    if (typeof answer.body === 'string') open.end();
+    return answer;
+  } catch (error) {
+    open.end();
+    throw error;
+  }
+};
+
+const run = async (deps: ChatDeps, call: ChatCall, open: OpenCall, key: string): Promise<ChatAnswer> => {
+  const { request, requestId, gone } = call;
+  const { product } = deps.door.origin;
+  const [owner, hits] = await Promise.all([verifyKey(deps, { key, product }), matchMessages(deps, request.messages)]);
+  open.identify(owner.accountId, owner.keyId);
+  await scoreMessages(deps, { accountId: owner.accountId, requestId, hits });
+
+  const limit = outputLimit(request);
+  const streamed = request.stream === true;
+  const maxTokens = limit ?? deps.defaultMaxTokens;
+  const hold = await openHold(deps, {
+    requestId,
+    accountId: owner.accountId,
+    keyId: owner.keyId,
+    model: request.model,
+    promptTokensBound: promptTokensBound(request),
+    completionWindow: streamed ? Math.min(limit ?? deps.windowSize, deps.windowSize) : maxTokens,
+  });
+  const signal = AbortSignal.any([open.signal, gone]);
+  try {
+    const answer = await deps.upstream.complete(
+      streamed ? streamedRequest(request) : plainRequest(request, maxTokens),
+      signal,
+    );
+    if (answer.status !== 200) return await refuseUpstream(answer);
+    if (!streamed) return { contentType: 'application/json', body: await plainChat(answer.body, request, hold) };
+    const frames = streamChat(answer.body, {
+      requestId,
+      request,
+      hold,
+      gone,
+      windowSize: deps.windowSize,
+      now: deps.now,
+      log: deps.log,
+      cut: open.signal,
+      explain: (error, failed) => endOfCall(open, error, failed),
+    });
+    return { contentType: 'text/event-stream; charset=utf-8', body: await startStream(frames, open) };
+  } catch (error) {
+    await hold.release();
+    if (!gone.aborted && !isRefusal(error)) deps.log.warn({ err: error, requestId }, 'the upstream failed');
+    throw endOfCall(open, error);
+  }
+};
+
+const cutGraceMs = 500;
+
+/**
+ * A readable of the frames. Waits for the first one, so that what goes wrong before is an ordinary refusal, and so that the generator has begun:
+ * only then does ending it settle the hold.
+ */
+const startStream = async (frames: AsyncGenerator<string>, open: OpenCall): Promise<Readable> => {
+  const first = await frames.next();
+  const rest = async function* () {
+    if (!first.done) yield first.value;
+    yield* frames;
+  };
+  const stream = Readable.from(rest(), { objectMode: false, highWaterMark: 16 * 1024 });
+  // A client that does not read must not keep a cut stream open.
+  const destroy = () => setTimeout(() => stream.destroy(), cutGraceMs).unref();
+  open.signal.addEventListener('abort', destroy, { once: true });
+  stream.once('close', () => {
+    open.signal.removeEventListener('abort', destroy);
+    void frames.return(undefined).finally(open.end);
+  });
+  return stream;
+};

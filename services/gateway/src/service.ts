@@ -1,0 +1,93 @@
+// Composition root of the gateway: stateless, without a database.
+import { newId } from '@meridian/kit/ids.ts';
+import { createStatelessPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
+import { resolveRegion } from '@meridian/regions/region.ts';
+import { chatRoutes } from './chat/chat.routes.ts';
+import { readConfig } from './config.ts';
+import { createSettlements } from './metering/settlements.ts';
+import { modelRoutes } from './models/models.routes.ts';
+import { renderOpenAiError } from './openai/render-error.ts';
+import { createOpenCalls } from './streams/open-calls.ts';
+import { createKeyChangeWatch } from './streams/watch-key-changes.ts';
+import { createUpstream } from './upstream/upstream.ts';
+
+const idleOnStopMs = 2_000;
+const settleOnStopMs = 5_000;
+const connectionGraceMs = 10_000;
+
+export const startGateway = async (
+  env: Record<string, string | undefined>,
+  overrides?: Overrides,
+): Promise<Running> => {
+  const config = readConfig(env);
+  const { id: region, profile, directory } = resolveRegion(config);
+  const now = overrides?.now ?? (() => new Date());
+  const platform = await createStatelessPlatform({
+    service: 'gateway',
+    region,
+    directory,
+    corsOrigins: profile.corsOrigins,
+    config,
+    overrides,
+    render: renderOpenAiError,
+    newRequestId: () => newId('req', region, now()),
+  });
+  const { call, log, metrics } = platform;
+  const unseen = metrics.counter('gateway_unmoderated_total', 'ALARM: calls passed without moderation', ['step']);
+  const lost = metrics.counter(
+    'gateway_settlements_lost_total',
+    'ALARM: settlements left to the expiry of their hold',
+    [],
+  );
+  const billingUrl = config.BILLING_URL;
+  const keyIssuanceUrl = config.KEY_ISSUANCE_URL;
+  const calls = createOpenCalls(config.MAX_STREAMS);
+  const settlements = createSettlements({ call, log, billingUrl, lost: () => lost.inc() });
+  const upstream = createUpstream({
+    url: config.UPSTREAM_URL,
+    apiKey: config.UPSTREAM_API_KEY,
+    firstByteMs: config.UPSTREAM_FIRST_BYTE_MS,
+    idleMs: config.UPSTREAM_IDLE_MS,
+    maxConnections: config.MAX_STREAMS,
+  });
+  const door = {
+    origin: { region, product: config.PRODUCT },
+    baseUrlOf: (id: string, product: 'payg' | 'plan') => directory[id]?.addresses.baseUrls[product],
+  };
+
+  chatRoutes(platform.publicServer, {
+    ...platform,
+    door,
+    calls,
+    upstream,
+    settlements,
+    billingUrl,
+    keyIssuanceUrl,
+    moderationUrl: config.MODERATION_URL,
+    passedUnseen: (step) => unseen.inc({ step }),
+    windowSize: config.OUTPUT_WINDOW,
+    defaultMaxTokens: config.DEFAULT_MAX_TOKENS,
+    connectionIdleMs: config.UPSTREAM_FIRST_BYTE_MS + connectionGraceMs,
+  });
+  modelRoutes(platform.publicServer, { call, log, door, keyIssuanceUrl, models: profile.models.map((m) => m.model) });
+
+  const watch = createKeyChangeWatch({ call, log, calls, keyIssuanceUrl, silenceMs: config.KEY_CHANGES_SILENCE_MS });
+  const running = await platform.start();
+  watch.start();
+  return {
+    ...running,
+    // Streams get their time, then they are cut; what was delivered is settled before the process ends.
+    stop: async () => {
+      const cut = setTimeout(() => calls.cutAll('draining'), config.DRAIN_MS);
+      try {
+        await running.stop();
+      } finally {
+        clearTimeout(cut);
+        await watch.stop();
+        await calls.idle(idleOnStopMs);
+        await settlements.drained(settleOnStopMs);
+        await upstream.close();
+      }
+    },
+  };
+};

@@ -1,0 +1,175 @@
+// Stand-ins of the three services the gateway calls: real HTTP, the declared endpoints, real service tokens; they remember what they were asked.
+import {
+  createHold,
+  extendHold,
+  holdNotOpen,
+  insufficientBalance,
+  modelUnknown,
+  releaseHold,
+  settleHold,
+} from '@meridian/contracts/billing.ts';
+import { unavailable } from '@meridian/contracts/common.ts';
+import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
+import { type KeyRefusal, listKeyChanges, verifyKey } from '@meridian/contracts/key-issuance.ts';
+import { type Hit, matchText, scoreHits } from '@meridian/contracts/moderation.ts';
+import { createServiceVerifier } from '@meridian/kit/auth/service-verifier.ts';
+import { fail } from '@meridian/kit/http/problems.ts';
+import { route } from '@meridian/kit/http/route.ts';
+import { createServer } from '@meridian/kit/http/server.ts';
+import type { Logger } from '@meridian/kit/telemetry/log.ts';
+import type { JWK } from 'jose';
+import type { z } from 'zod';
+
+type Body<E extends EndpointDefinition> = E['body'] extends z.ZodType ? z.output<E['body']> : never;
+type Changes = z.input<(typeof listKeyChanges)['answers'][200]>['changes'];
+type Score = z.input<(typeof scoreHits)['answers'][200]>;
+
+export type HoldRecord = {
+  request: Body<typeof createHold>;
+  extended: Body<typeof extendHold>[];
+  settled: Body<typeof settleHold>[];
+  released: number;
+};
+
+const currency = 'CNY';
+
+export const startNeighbours = async (options: { region: string; gatewayKey: JWK; log: Logger }) => {
+  const now = () => new Date();
+  const state = {
+    refusals: new Map<string, KeyRefusal>(),
+    owner: {
+      accountId: `acc_${options.region}_01ARZ3NDEKTSV4RRFFQ69G5FAV`,
+      keyId: `key_${options.region}_01ARZ3NDEKTSV4RRFFQ69G5FAV`,
+    },
+    verified: [] as Body<typeof verifyKey>[],
+    matched: [] as string[][],
+    scored: [] as Body<typeof scoreHits>[],
+    hits: [] as Hit[],
+    score: { verdict: 'pass' } as Score,
+    holds: new Map<string, HoldRecord>(),
+    refuseHold: false,
+    refuseExtend: false,
+    failSettle: 0,
+    changes: [] as Changes,
+    /** Never answer polls. */
+    mute: false,
+    polls: 0,
+    down: new Set<ServiceName>(),
+  };
+  let wake = Promise.withResolvers<void>();
+
+  const serverOf = (service: ServiceName) =>
+    createServer({
+      service,
+      region: options.region,
+      log: options.log,
+      now,
+      trustedProxies: [],
+      corsOrigins: [],
+      listener: 'internal',
+      production: false,
+      verifyService: createServiceVerifier({
+        service,
+        region: options.region,
+        keys: { gateway: options.gatewayKey },
+        now,
+      }),
+    });
+  const up = (service: ServiceName) => {
+    if (state.down.has(service)) fail(unavailable, { retryAfter: 1 });
+  };
+
+  const keys = serverOf('key-issuance');
+  route(keys, verifyKey, async ({ body }) => {
+    up('key-issuance');
+    state.verified.push(body);
+    const refusal = state.refusals.get(body.key);
+    if (refusal) return { status: 200, body: { valid: false, refusal } };
+    return { status: 200, body: { valid: true, ...state.owner, product: body.product } };
+  });
+  route(keys, listKeyChanges, async ({ query }) => {
+    up('key-issuance');
+    state.polls += 1;
+    const after = query.after === undefined ? state.changes.length : Number(query.after);
+    const until = Date.now() + query.wait * 1_000;
+    while (query.after !== undefined && (state.mute || state.changes.length <= after) && Date.now() < until)
+      await Promise.race([wake.promise, new Promise((resolve) => setTimeout(resolve, 20))]);
+    while (state.mute) await new Promise((resolve) => setTimeout(resolve, 20));
+    return { status: 200, body: { position: String(state.changes.length), changes: state.changes.slice(after) } };
+  });
+
+  const moderation = serverOf('moderation');
+  route(moderation, matchText, async ({ body }) => {
+    up('moderation');
+    state.matched.push(body.texts);
+    return { status: 200, body: { hits: state.hits } };
+  });
+  route(moderation, scoreHits, async ({ body }) => {
+    up('moderation');
+    state.scored.push(body);
+    return { status: 200, body: state.score };
+  });
+
+  const billing = serverOf('billing');
+  const holdOf = (requestId: string) => state.holds.get(requestId) ?? fail(unavailable, { retryAfter: 1 });
+  const deadline = () => new Date(Date.now() + 300_000).toISOString();
+  route(billing, createHold, async ({ body }) => {
+    up('billing');
+    if (body.model === 'no-such-model') return fail(modelUnknown);
+    if (state.refuseHold) return fail(insufficientBalance);
+    state.holds.set(body.requestId, { request: body, extended: [], settled: [], released: 0 });
+    return { status: 201, body: { requestId: body.requestId, held: '1', currency, deadline: deadline() } };
+  });
+  route(billing, extendHold, async ({ params, body }) => {
+    up('billing');
+    if (state.refuseExtend) return fail(insufficientBalance);
+    const hold = holdOf(params.requestId);
+    if (hold.settled.length > 0) return fail(holdNotOpen);
+    hold.extended.push(body);
+    return { status: 200, body: { requestId: params.requestId, held: '1', currency, deadline: deadline() } };
+  });
+  route(billing, settleHold, async ({ params, body }) => {
+    up('billing');
+    if (state.failSettle > 0) {
+      state.failSettle -= 1;
+      return fail(unavailable, { retryAfter: 1 });
+    }
+    holdOf(params.requestId).settled.push(body);
+    return { status: 200, body: { requestId: params.requestId, amount: '1', currency, available: '1' } };
+  });
+  route(billing, releaseHold, async ({ params }) => {
+    up('billing');
+    holdOf(params.requestId).released += 1;
+    return { status: 204 };
+  });
+
+  const servers = { keys, moderation, billing };
+  const urls = {
+    keys: (await keys.listen({ host: '127.0.0.1', port: 0 })).url,
+    moderation: (await moderation.listen({ host: '127.0.0.1', port: 0 })).url,
+    billing: (await billing.listen({ host: '127.0.0.1', port: 0 })).url,
+  };
+  return {
+    state,
+    urls,
+    /** Everything as in the beginning; the list of changes only ever grows. */
+    reset: () => {
+      state.refusals.clear();
+      state.holds.clear();
+      state.down.clear();
+      Object.assign(state, { verified: [], matched: [], scored: [], hits: [], score: { verdict: 'pass' } });
+      Object.assign(state, { refuseHold: false, refuseExtend: false, failSettle: 0, mute: false, polls: 0 });
+    },
+    /** A change that gateways hear of at once. */
+    tell: (change: Changes[number]) => {
+      state.changes.push(change);
+      wake.resolve();
+      wake = Promise.withResolvers();
+    },
+    stop: async () => {
+      state.mute = false;
+      await Promise.all(Object.values(servers).map((server) => server.close()));
+    },
+  };
+};
+export type Neighbours = Awaited<ReturnType<typeof startNeighbours>>;
