@@ -41,10 +41,22 @@ const newIdentifier = (methods: readonly string[]): identity.Identifier =>
     ? { kind: 'phone', value: `+86138${String(randomInt(0, 100_000_000)).padStart(8, '0')}` }
     : { kind: 'email', value: `journey-${randomUUID()}@people.example` };
 
-const codeFor = async (s: JourneyState, purpose: 'login' | 'reauthenticate') => {
+/** Asks for a code and reads it; a person who asked a moment ago waits as long as they are told, once. */
+const codeFor = async (
+  s: JourneyState,
+  purpose: 'login' | 'reauthenticate',
+  patient = true,
+): Promise<{ codeId: string; code: string }> => {
   const since = new Date();
-  const { body } = await call(identity.sendCode, { baseUrl: s.base, body: { identifier: s.identifier, purpose } });
-  return { codeId: body.codeId, code: await s.outside.readCode(s.identifier, since) };
+  try {
+    const { body } = await call(identity.sendCode, { baseUrl: s.base, body: { identifier: s.identifier, purpose } });
+    return { codeId: body.codeId, code: await s.outside.readCode(s.identifier, since) };
+  } catch (error) {
+    const { code, retryAfter } = error as { code?: string; retryAfter?: number };
+    if (!patient || code !== identity.codeLimitReached.code || !retryAfter || retryAfter > 90) throw error;
+    await new Promise((resolve) => setTimeout(resolve, retryAfter * 1000));
+    return codeFor(s, purpose, false);
+  }
 };
 
 const openAi = (s: JourneyState) =>

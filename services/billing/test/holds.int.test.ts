@@ -277,6 +277,21 @@ describe('an expired hold', () => {
     expect(await billing.balance(accountId)).toEqual({ available: 960n, held: 0n });
   });
 
+  test('is one that is still open: what was settled, released or expired before stays as it is', async () => {
+    const accountId = await funded(1000n);
+    const [settled, released, expired] = [billing.newRequest(), billing.newRequest(), billing.newRequest()];
+    for (const requestId of [settled, released, expired]) {
+      await hold(accountId, requestId);
+      await extend(requestId, usage(10, 5));
+    }
+    await settle(settled, usage(10, 10));
+    await release(released);
+    billing.moveClock(pastDeadline);
+    expect(await expire(expired)).toBe(true);
+    for (const requestId of [settled, released, expired]) expect(await expire(requestId)).toBe(false);
+    expect(await billing.balance(accountId)).toEqual({ available: 950n, held: 0n });
+  });
+
   test('without a report charges nothing', async () => {
     const accountId = await funded(100n);
     const requestId = billing.newRequest();

@@ -19,6 +19,8 @@ const variables = z.object({
   REFRESH_SECRET: secret,
   /** Seals the private halves of signing keys. */
   SIGNING_KEY_SECRET: secret,
+  /** A second code to the same number or address only after this time. Carriers allow one a minute; a sandbox need not wait. */
+  CODE_RESEND_SECONDS: integer(1, 600).default(60),
   /** Codes sent on request of one network (/24 or /64). */
   CODES_PER_NETWORK_HOUR: integer(1, 1_000_000).default(60),
   CODES_PER_NETWORK_DAY: integer(1, 1_000_000).default(300),

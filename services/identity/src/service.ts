@@ -7,6 +7,7 @@ import { cancellationRoutes } from './cancellation/cancellations.routes.ts';
 import { createCodeSecrets } from './codes/code-secrets.ts';
 import { codeRoutes } from './codes/codes.routes.ts';
 import { createDelivery } from './codes/delivery.ts';
+import { identifierWindows } from './codes/limits.ts';
 import { type IdentityConfig, readConfig } from './config.ts';
 import { createContactVault } from './contacts/contact-vault.ts';
 import { deriveKey } from './crypto/mac.ts';
@@ -43,6 +44,8 @@ const buildDeps = (
     region,
     codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
     sendLimits: {
+      resendSeconds: config.CODE_RESEND_SECONDS,
+      identifier: identifierWindows(config.CODE_RESEND_SECONDS),
       network: [
         { seconds: 3_600, max: config.CODES_PER_NETWORK_HOUR },
         { seconds: 86_400, max: config.CODES_PER_NETWORK_DAY },

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createSession, endSession, getAccount, getJwks, getRegion, getSecurityEmail, listRegions, sendCode } from '@meridian/contracts/identity.ts';
+import {
+  createSession,
+  endSession,
+  getAccount,
+  getJwks,
+  getRegion,
+  getSecurityEmail,
+  listRegions,
+  sendCode,
+} from '@meridian/contracts/identity.ts';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { problemOf, type Stand, startStand, waitFor } from './support/stand.ts';
 
@@ -27,7 +36,9 @@ describe.each([
       const found = await stand.published(first.accountId);
       return found.length > 0 && found;
     });
-    expect(events.map(({ type, data }) => ({ type, data }))).toEqual([{ type: 'account-registered.v1', data: { method } }]);
+    expect(events.map(({ type, data }) => ({ type, data }))).toEqual([
+      { type: 'account-registered.v1', data: { method } },
+    ]);
   });
 
   test('the access token is an RFC 9068 token of this region that lives 5 minutes', async () => {
@@ -53,7 +64,9 @@ describe.each([
     expect(body).toMatchObject({ accountId, region, status: 'active', contacts: [{ kind }] });
     expect(body.contacts[0]?.masked).toContain('***');
     expect(JSON.stringify(body)).not.toContain(identifier.value);
-    const { rows } = await stand.pool.query('select c::text as row from contact c union all select c::text from code c union all select s::text from security_log s');
+    const { rows } = await stand.pool.query(
+      'select c::text as row from contact c union all select c::text from code c union all select s::text from security_log s',
+    );
     expect(rows.length).toBeGreaterThan(0);
     const stored = JSON.stringify(rows);
     expect(stored).not.toContain(identifier.value);
@@ -71,18 +84,31 @@ describe.each([
 
   test('a kind of identifier that the profile does not register is refused, at the code and at the session', async () => {
     const identifier = stand.identifiers[other]();
-    expect(await problemOf(stand.ask(sendCode, { body: { identifier, purpose: 'login' } }))).toMatchObject({ code: 'identifier_not_accepted', status: 422 });
+    expect(await problemOf(stand.ask(sendCode, { body: { identifier, purpose: 'login' } }))).toMatchObject({
+      code: 'identifier_not_accepted',
+      status: 422,
+    });
     const { codeId, code } = await stand.codeFor(person());
-    expect(await problemOf(stand.ask(createSession, { body: { codeId, code, identifier } }))).toMatchObject({ code: 'identifier_not_accepted' });
+    expect(await problemOf(stand.ask(createSession, { body: { codeId, code, identifier } }))).toMatchObject({
+      code: 'identifier_not_accepted',
+    });
   });
 
   test('a new account needs the current terms; the code survives the reminder', async () => {
     const identifier = person();
     const code = await stand.codeFor(identifier);
     for (const termsVersion of [undefined, '1999-01'])
-      expect(await problemOf(stand.ask(createSession, { body: { ...code, identifier, ...(termsVersion && { termsVersion }) } }))).toMatchObject({ code: 'consent_required', status: 422 });
-    const { body } = await stand.ask(createSession, { body: { ...code, identifier, termsVersion: stand.termsVersion } });
-    const { rows } = await stand.pool.query('select terms_version from consent where account_id = $1', [body.accountId]);
+      expect(
+        await problemOf(
+          stand.ask(createSession, { body: { ...code, identifier, ...(termsVersion && { termsVersion }) } }),
+        ),
+      ).toMatchObject({ code: 'consent_required', status: 422 });
+    const { body } = await stand.ask(createSession, {
+      body: { ...code, identifier, termsVersion: stand.termsVersion },
+    });
+    const { rows } = await stand.pool.query('select terms_version from consent where account_id = $1', [
+      body.accountId,
+    ]);
     expect(rows).toEqual([{ terms_version: stand.termsVersion }]);
     stand.moveClock(61_000);
     const again = await stand.codeFor(identifier);
@@ -94,7 +120,9 @@ describe.each([
     const identifier = person();
     const code = await stand.codeFor(identifier);
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 5 }, () => stand.ask(createSession, { body: { ...code, identifier, termsVersion: stand.termsVersion } })),
+      Array.from({ length: 5 }, () =>
+        stand.ask(createSession, { body: { ...code, identifier, termsVersion: stand.termsVersion } }),
+      ),
     );
     expect(outcomes.filter((o) => o.status === 'fulfilled')).toHaveLength(1);
     const refused = outcomes.filter((o) => o.status === 'rejected');
@@ -104,7 +132,10 @@ describe.each([
   test('signing out ends the session at once, for access and for refresh', async () => {
     const { accessToken } = await stand.signIn(person());
     await stand.ask(endSession, { token: accessToken });
-    expect(await problemOf(stand.ask(getAccount, { token: accessToken }))).toMatchObject({ code: 'unauthenticated', status: 401 });
+    expect(await problemOf(stand.ask(getAccount, { token: accessToken }))).toMatchObject({
+      code: 'unauthenticated',
+      status: 401,
+    });
   });
 
   test('the public profile and the directory are told to anybody', async () => {
@@ -119,11 +150,18 @@ describe.each([
     const { body } = await stand.ask(getSecurityEmail, { params: { accountId }, token });
     expect(body.email).toBe(kind === 'email' ? identifier.value : null);
     const elsewhere = accountId.replace(`_${region}_`, region === 'cn' ? '_global_' : '_cn_');
-    expect(await problemOf(stand.ask(getSecurityEmail, { params: { accountId: elsewhere }, token }))).toMatchObject({ code: 'region_mismatch', status: 421 });
+    expect(await problemOf(stand.ask(getSecurityEmail, { params: { accountId: elsewhere }, token }))).toMatchObject({
+      code: 'region_mismatch',
+      status: 421,
+    });
     const unknown = `${accountId.slice(0, -26)}0000000000ZZZZZZZZZZZZZZZZ`;
-    expect(await problemOf(stand.ask(getSecurityEmail, { params: { accountId: unknown }, token }))).toMatchObject({ code: 'not_found' });
+    expect(await problemOf(stand.ask(getSecurityEmail, { params: { accountId: unknown }, token }))).toMatchObject({
+      code: 'not_found',
+    });
     const stranger = await stand.issuer.serviceToken({ caller: 'gateway', audience: 'identity' });
-    expect(await problemOf(stand.ask(getSecurityEmail, { params: { accountId }, token: stranger }))).toMatchObject({ code: 'forbidden' });
+    expect(await problemOf(stand.ask(getSecurityEmail, { params: { accountId }, token: stranger }))).toMatchObject({
+      code: 'forbidden',
+    });
   });
 });
 
@@ -139,11 +177,15 @@ test('two sessions that race to register one identifier make one account', async
     await stand.pool.query('drop index code_live');
     await stand.pool.query("update code set purpose = 'login' where id = $1", [first.codeId]);
     const opened = await Promise.all(
-      [first, second].map((code) => stand.ask(createSession, { body: { ...code, identifier, termsVersion: stand.termsVersion } })),
+      [first, second].map((code) =>
+        stand.ask(createSession, { body: { ...code, identifier, termsVersion: stand.termsVersion } }),
+      ),
     );
     expect(new Set(opened.map((o) => o.body.accountId)).size).toBe(1);
     expect(opened.filter((o) => o.body.created)).toHaveLength(1);
-    const { rows } = await stand.pool.query('select (select count(*)::int from account) as accounts, (select count(*)::int from account_key) as keys');
+    const { rows } = await stand.pool.query(
+      'select (select count(*)::int from account) as accounts, (select count(*)::int from account_key) as keys',
+    );
     expect(rows).toEqual([{ accounts: 1, keys: 1 }]);
   } finally {
     await stand.stop();

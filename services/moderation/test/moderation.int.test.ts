@@ -396,7 +396,6 @@ describe('cancellation', () => {
     const seen = await world.caseOf(caseId);
     expect(seen).toMatchObject({ state: 'expired', appeal: null });
     expect(seen.accountId).not.toBe(account);
-    expect((await world.view(account)).protected).toBe(false);
     expect(await world.standing(account)).toEqual({ openCase: false });
   });
 });

@@ -48,7 +48,7 @@ export const startWorld = async () => {
   const clock = { offsetMs: 0 };
   const now = () => new Date(Date.now() + clock.offsetMs);
   const [database, busDatabase] = [await createTestDatabase(), await createTestDatabase()];
-  const authority = await startTestAuthority({ region, now });
+  const authority = await startTestAuthority({ region, foreignRegion: 'cn', now });
   const folder = await mkdtemp(join(tmpdir(), 'rules-'));
   const rulesPath = join(folder, 'rules.json');
   const writeRules = (rules: unknown) => writeFile(rulesPath, JSON.stringify(rules));
@@ -143,6 +143,7 @@ export const startWorld = async () => {
           params: { accountId },
         })
       ).body,
+    pool,
     sql: async <T = Record<string, unknown>>(text: string, values: unknown[] = []): Promise<T[]> =>
       (await pool.query(text, values)).rows as T[],
     stop: async () => {

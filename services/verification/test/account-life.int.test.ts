@@ -21,6 +21,15 @@ const fence = async (accountId: string, sagaId = newId('sag', world.region, worl
     })
   ).body;
 
+const standing = async (accountId: string) =>
+  (
+    await call(getVerificationStanding, {
+      baseUrl: world.service.internalUrl,
+      token: await world.authority.serviceToken('billing', 'verification'),
+      params: { accountId },
+    })
+  ).body;
+
 const verified = async (number: string) => {
   world.registry.tell(() => ({ bizCode: '1' }));
   const account = world.newAccount();
@@ -84,7 +93,8 @@ describe('cancellation', () => {
     const first = await fence(account, sagaId);
     answered({ bizCode: '1' });
     expect(await outcome).toMatchObject({ code: 'account_cancelled', status: 403 });
-    expect(await world.view(account)).toMatchObject({ allowsPayment: false });
+    expect(await standing(account)).toEqual({ accountId: account, verified: false, kind: null });
+    await expect(world.view(account)).rejects.toMatchObject({ code: 'account_cancelled' });
     await expect(world.submit(account, { number: numberOf(7) })).rejects.toMatchObject({ code: 'account_cancelled' });
     expect(await fence(account, sagaId)).toEqual(first);
   });
@@ -119,7 +129,7 @@ describe('cancellation', () => {
         [gone],
       ),
     ).rejects.toMatchObject({ constraint: 'subject_key_stays_erased' });
-    expect(await world.view(gone)).toMatchObject({ status: 'none', allowsPayment: false, masked: null });
+    expect(await standing(gone)).toEqual({ accountId: gone, verified: false, kind: null });
     const records = JSON.stringify(await world.sql('select * from decision_record'));
     expect(records).toContain('approved');
     expect(records).not.toContain(gone);

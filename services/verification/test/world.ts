@@ -24,7 +24,7 @@ export const startWorld = async (options: { region?: string; variables?: Record<
   const clock = { offsetMs: 0 };
   const now = () => new Date(Date.now() + clock.offsetMs);
   const [database, busDatabase] = [await createTestDatabase(), await createTestDatabase()];
-  const authority = await startTestAuthority({ region, now });
+  const authority = await startTestAuthority({ region, foreignRegion: region === 'cn' ? 'global' : 'cn', now });
   const registry = await startRegistryStandIn({ now });
   const lines: string[] = [];
   const destination = new Writable({

@@ -65,7 +65,11 @@ export const startRegion = async (options: {
   await registerStaffClient(options.sandbox.origin, profile.id, env('identity').STAFF_REDIRECT_URI as string);
 
   const names = Object.keys(programs) as ServiceName[];
-  const outcomes = await Promise.allSettled(names.map((name) => programs[name](env(name))));
+  // The gateway last: it asks the others from its first second on.
+  const services = names.filter((name) => name !== 'gateway');
+  const outcomes = await Promise.allSettled(services.map((name) => programs[name](env(name))));
+  if (outcomes.every((outcome) => outcome.status === 'fulfilled'))
+    outcomes.push(...(await Promise.allSettled([programs.gateway(env('gateway'))])));
   const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const stopServices = async () => {
     // The gateway first: its calls in flight still need the others.

@@ -59,6 +59,10 @@ const own: Readonly<Record<ServiceName, (o: RegionEnvOptions) => Env>> = {
   identity: ({ secrets, outside, ports }) => ({
     IDENTIFIER_PEPPER: secrets.identity.identifierPepper,
     CODE_PEPPER: secrets.identity.codePepper,
+    // The sandbox is no carrier: a person trying things out need not wait a minute. All other limits are as in production.
+    CODE_RESEND_SECONDS: '1',
+    CODES_PER_NETWORK_HOUR: '1000',
+    CODES_PER_NETWORK_DAY: '10000',
     CONTACT_KEY: secrets.identity.contactKey,
     REFRESH_SECRET: secrets.identity.refreshSecret,
     SIGNING_KEY_SECRET: secrets.identity.signingKeySecret,

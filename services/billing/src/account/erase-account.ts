@@ -54,6 +54,14 @@ export const eraseAccount = async (
     .where('kind', '=', 'user_cash')
     .where('owner', '=', accountId)
     .execute();
+  // What the channels wrote may name the payer.
+  const messages = await tx
+    .updateTable('channel_event')
+    .set({ body: Buffer.alloc(0) })
+    .where('order_no', 'in', (eb) =>
+      eb.selectFrom('recharge_order').select('channel_order_no').where('account_id', '=', pseudonym),
+    )
+    .executeTakeFirst();
   const charges = await tx.deleteFrom('charge').where('account_id', '=', accountId).executeTakeFirst();
   const holds = await tx.deleteFrom('hold').where('account_id', '=', accountId).executeTakeFirst();
   const verified = await tx.deleteFrom('verified_account').where('account_id', '=', accountId).executeTakeFirst();
@@ -70,6 +78,7 @@ export const eraseAccount = async (
     erased: {
       charges: Number(charges.numDeletedRows),
       holds: Number(holds.numDeletedRows),
+      channel_messages: Number(messages.numUpdatedRows),
       verification_copies: Number(verified.numDeletedRows),
     },
     retained: [

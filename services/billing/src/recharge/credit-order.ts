@@ -1,9 +1,8 @@
 import { rechargeCredited } from '@meridian/contracts/events/billing.ts';
-import { sql } from 'kysely';
+import { isCancelled } from '../account/cancelled-account.ts';
 import type { BillingDeps, BillingTx } from '../deps.ts';
 import { bookForUser } from '../ledger/book-for-user.ts';
 import { ensureUserAccount, post } from '../ledger/ledger.store.ts';
-import { isPseudonym } from '../pseudonym.ts';
 import type { Paid } from './channel.ts';
 import { findOrderByNo, flipToPaid, type Order } from './order.store.ts';
 import { mismatchOf } from './order.ts';
@@ -12,13 +11,6 @@ import { mismatchOf } from './order.ts';
 export type Credit =
   | { readonly outcome: 'credited' | 'suspense' | 'repeated'; readonly reason: null }
   | { readonly outcome: 'refused'; readonly reason: 'unknown_order' | 'amount' | 'currency' | 'second_payment' };
-
-/** Also holds off a fence until the transaction ends, so that a payment is either credited before it or lands in suspense. */
-const isCancelled = async (tx: BillingTx, accountId: string): Promise<boolean> => {
-  if (isPseudonym(accountId)) return true;
-  const { rows } = await sql<{ at: Date | null }>`select account_fenced_at(${accountId}) as at`.execute(tx);
-  return rows[0]?.at !== null;
-};
 
 const bookCredit = async (tx: BillingTx, deps: BillingDeps, order: Order): Promise<void> => {
   const accountId = order.account_id;

@@ -2,6 +2,7 @@
 import { realNameRequired } from '@meridian/contracts/billing.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import { getVerificationStanding } from '@meridian/contracts/verification.ts';
+import { assertNotFenced } from '@meridian/kit/account/fence.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Billing } from '../platform.ts';
 import { isVerified, saveVerified } from './verified-account.store.ts';
@@ -33,6 +34,9 @@ export const createRealNameGate = ({ platform, region, deps }: Billing, verifica
     const { verified, kind } = await ask(accountId);
     if (!verified || kind === null)
       return fail(realNameRequired, { detail: 'Finish the real-name verification, then recharge' });
-    await db.transaction((tx) => saveVerified(tx, { accountId, kind, at: deps.now() }));
+    await db.transaction(async (tx) => {
+      await assertNotFenced(tx, accountId);
+      await saveVerified(tx, { accountId, kind, at: deps.now() });
+    });
   };
 };

@@ -35,7 +35,7 @@ export const createDelivery = (deps: {
     } catch (error) {
       const reason = typeof error === 'object' && error !== null && 'reason' in error ? error.reason : 'unexpected';
       sent.inc({ method, outcome: 'failed' });
-      log.error({ method, reason, codeId: message.codeId }, 'a code could not be sent');
+      log.error({ method, reason, codeId: message.codeId, err: error }, 'a code could not be sent');
     }
   };
 

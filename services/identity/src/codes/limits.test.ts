@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { identifierWindows, type Rule, slotOf, waitOf } from './limits.ts';
 
 const at = (text: string) => new Date(`2026-11-22T10:00:${text}Z`);
-const rule: Rule = { scope: 'a', slotSeconds: 1, windows: identifierWindows };
+const rule: Rule = { scope: 'a', slotSeconds: 1, windows: identifierWindows(60) };
 
 describe('limits', () => {
   test('a hit is booked at the end of its slot, never before it happened', () => {

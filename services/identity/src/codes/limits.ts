@@ -20,8 +20,8 @@ export type Used = {
 };
 
 /** Per number Aliyun itself allows 1 a minute, 5 an hour, 10 a day: https://help.aliyun.com/document_detail/2881383.html */
-export const identifierWindows: readonly Window[] = [
-  { seconds: 60, max: 1 },
+export const identifierWindows = (resendSeconds: number): readonly Window[] => [
+  { seconds: resendSeconds, max: 1 },
   { seconds: 3_600, max: 5 },
   { seconds: 86_400, max: 10 },
 ];

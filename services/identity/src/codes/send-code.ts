@@ -8,9 +8,14 @@ import { replaceCode } from './code.store.ts';
 import { type CodePurpose, codeLifeMs } from './code.ts';
 import { type CodeSecrets, drawCode } from './code-secrets.ts';
 import { reserve } from './limit.store.ts';
-import { failureWindows, identifierWindows, type Rule, slotOf, type Window } from './limits.ts';
+import { failureWindows, type Rule, slotOf, type Window } from './limits.ts';
 
-export type SendLimits = { readonly network: readonly Window[]; readonly total: readonly Window[] };
+export type SendLimits = {
+  readonly resendSeconds: number;
+  readonly identifier: readonly Window[];
+  readonly network: readonly Window[];
+  readonly total: readonly Window[];
+};
 export type SendCodeDeps = {
   readonly region: string;
   readonly now: Now;
@@ -32,7 +37,7 @@ export type SentCode =
 const sendRule = (deps: SendCodeDeps, identifierHash: string): Rule => ({
   scope: deps.codeSecrets.identifierScope('send', identifierHash),
   slotSeconds: 1,
-  windows: identifierWindows,
+  windows: deps.sendLimits.identifier,
 });
 
 export const failureRule = (secrets: CodeSecrets, identifierHash: string): Rule => ({
@@ -75,7 +80,7 @@ export const sendCode = async (
     expiresAt,
   });
   const known = await indexIsTaken(tx, identifierHash);
-  const resendAfter = new Date(slotOf(now, own.slotSeconds).getTime() + (identifierWindows[0]?.seconds ?? 0) * 1_000);
+  const resendAfter = new Date(slotOf(now, own.slotSeconds).getTime() + deps.sendLimits.resendSeconds * 1_000);
   const send = purpose === 'login' || known;
   return {
     outcome: 'issued',

@@ -21,7 +21,8 @@ export const startParticipants = async () => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const answer = (body: unknown) => response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+      const answer = (body: unknown) =>
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
       if (service === undefined || !request.headers.authorization?.startsWith('Bearer ')) {
         response.writeHead(500).end();
         return;
@@ -31,7 +32,10 @@ export const startParticipants = async () => {
           request.socket.destroy();
           return;
         }
-        const { sagaId, accountId } = JSON.parse(Buffer.concat(chunks).toString()) as { sagaId: string; accountId: string };
+        const { sagaId, accountId } = JSON.parse(Buffer.concat(chunks).toString()) as {
+          sagaId: string;
+          accountId: string;
+        };
         fenced.push({ service, sagaId, accountId });
         answer({ sagaId, accountId, fencedAt: new Date().toISOString() });
         return;

@@ -1,11 +1,10 @@
 // Identity as it runs: real PostgreSQL, real event log, the sandbox as the outside world, all over HTTP.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
-import type { z } from 'zod';
 import { type CallAnswer, type CallOptions, call } from '@meridian/client/client.ts';
 import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
 import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
-import { createSession, sendCode, type Identifier } from '@meridian/contracts/identity.ts';
+import { createSession, type Identifier, sendCode } from '@meridian/contracts/identity.ts';
 import { createPostgresBus } from '@meridian/kit/events/postgres-bus.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Running } from '@meridian/kit/run/platform.ts';
@@ -16,6 +15,7 @@ import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import pg from 'pg';
+import type { z } from 'zod';
 import { startIdentity } from '../../src/service.ts';
 import { type Other, startParticipants } from './participants.ts';
 
@@ -26,7 +26,10 @@ const staff = [
 ];
 
 /** Waits until `probe` answers something; at most 10 s. */
-export const waitFor = async <T>(what: string, probe: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> => {
+export const waitFor = async <T>(
+  what: string,
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+): Promise<T> => {
   const end = Date.now() + 10_000;
   for (;;) {
     const found = await probe();
@@ -45,7 +48,11 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   const logged: string[] = [];
   const destination = new Writable({ write: (chunk, _encoding, done) => (logged.push(String(chunk)), done()) });
 
-  const [database, participants, secrets] = await Promise.all([createTestDatabase(), startParticipants(), createSandboxSecrets([region])]);
+  const [database, participants, secrets] = await Promise.all([
+    createTestDatabase(),
+    startParticipants(),
+    createSandboxSecrets([region]),
+  ]);
   const sandbox = await startSandbox({
     secrets,
     http: { port: 0 },
@@ -58,7 +65,12 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   });
   const outside = sandbox.credentials[region];
   if (!outside) throw new Error('the sandbox does not know the region');
-  const issuer = await createTestIssuer({ region, foreignRegion: region === 'cn' ? 'global' : 'cn', issuer: 'http://127.0.0.1', now });
+  const issuer = await createTestIssuer({
+    region,
+    foreignRegion: region === 'cn' ? 'global' : 'cn',
+    issuer: 'http://127.0.0.1',
+    now,
+  });
   const secret = () => randomBytes(32).toString('base64url');
   const env: Env = {
     MERIDIAN_MODE: 'embedded',
@@ -67,7 +79,9 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     INTERNAL_LISTEN: '127.0.0.1:0',
     DATABASE_URL: database.url,
     EVENT_BUS_URL: database.url,
-    SERVICE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    SERVICE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      .privateKey.export({ type: 'pkcs8', format: 'pem' })
+      .toString(),
     SERVICE_KEYS: JSON.stringify(issuer.servicePems),
     ISSUER: 'http://127.0.0.1',
     JWKS_URL: 'http://127.0.0.1:9/unused',
@@ -105,7 +119,11 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     await running?.stop();
     running = undefined;
   };
-  await start();
+  await start().catch(async (error: unknown) => {
+    await Promise.all([sandbox.stop(), participants.stop()]);
+    await database.drop();
+    throw error;
+  });
   const urls = () => running ?? { publicUrl: '', internalUrl: '' };
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
   const log = createLog({ service: 'test', region, level: 'silent' });
@@ -154,7 +172,12 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   };
 
   const sequences = new Map<string, number>();
-  const publishAs = async <E extends EventDefinition>(service: ServiceName, event: E, accountId: string, data: z.input<E['data']>) => {
+  const publishAs = async <E extends EventDefinition>(
+    service: ServiceName,
+    event: E,
+    accountId: string,
+    data: z.input<E['data']>,
+  ) => {
     const key = `${service} ${accountId}`;
     const seq = (sequences.get(key) ?? 0) + 1;
     sequences.set(key, seq);
@@ -172,7 +195,9 @@ export const startStand = async (options: { region: string; env?: Env }) => {
       accountseq: seq,
       data,
     };
-    await bus.publish([{ topic: topicOf(region, service), key: accountId, eventId: id, payload: JSON.stringify(content) }]);
+    await bus.publish([
+      { topic: topicOf(region, service), key: accountId, eventId: id, payload: JSON.stringify(content) },
+    ]);
   };
 
   return {
@@ -201,11 +226,13 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     },
     /** Events of identity about an account, as they left. */
     published: async (accountId: string) => {
-      const { rows } = await pool.query<{ payload: string }>('select payload from bus.log where topic = $1 and key = $2 order by off', [
-        topicOf(region, 'identity'),
-        accountId,
-      ]);
-      return rows.map((row) => JSON.parse(row.payload) as { type: string; data: Record<string, unknown>; accountseq: number });
+      const { rows } = await pool.query<{ payload: string }>(
+        'select payload from bus.log where topic = $1 and key = $2 order by off',
+        [topicOf(region, 'identity'), accountId],
+      );
+      return rows.map(
+        (row) => JSON.parse(row.payload) as { type: string; data: Record<string, unknown>; accountseq: number },
+      );
     },
     control: async (part: string, faults: object) => {
       const answer = await fetch(`${sandbox.origin}/control/${part}`, {
@@ -228,7 +255,9 @@ export type Stand = Awaited<ReturnType<typeof startStand>>;
 export type { Other };
 
 /** The problem that a call ends with. */
-export const problemOf = async (promise: Promise<unknown>): Promise<{ code: string; status: number; retryAfter?: number; problem?: { detail?: string } }> => {
+export const problemOf = async (
+  promise: Promise<unknown>,
+): Promise<{ code: string; status: number; retryAfter?: number; problem?: { detail?: string } }> => {
   try {
     await promise;
   } catch (error) {

@@ -1,73 +1,69 @@
-// A literal scan: at every position the patterns that begin with the same two units are compared. Right for lists of some thousand words.
+// A literal scan: from every position down a trie of all patterns. Right for lists of some thousand words; an automaton would save the
+// second look at a position.
 import { type Folded, foldNow } from './fold.ts';
 import type { Found, Matcher, Pattern } from './matcher.ts';
 
-/** Units scanned between two turns of the event loop. */
-const sliceUnits = 65_536;
-/** Comparisons after which the event loop turns too: many patterns may begin alike. */
-const sliceComparisons = 200_000;
+/** Steps (units looked at, the second look at one included) between two turns of the event loop. */
+const sliceSteps = 65_536;
 
 // Letters and digits of scripts that are written with blanks between words. Chinese, Japanese and Thai are not: there a word may touch anything.
 const wordUnit = /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Nd}_]/u;
-const isWordUnit = (unit: number | undefined) =>
-  unit !== undefined &&
-  ((unit >= 0x61 && unit <= 0x7a) ||
-    (unit >= 0x30 && unit <= 0x39) ||
-    unit === 0x5f ||
-    (unit >= 0x80 && !(unit >= 0x3000 && unit <= 0xd7ff) && wordUnit.test(String.fromCharCode(unit))));
+const isWordUnit = (unit: number | undefined) => unit !== undefined && wordUnit.test(String.fromCharCode(unit));
 
-type Entry = { readonly index: number; readonly units: Uint16Array; readonly before: boolean; readonly after: boolean };
+type Entry = { readonly index: number; readonly before: boolean; readonly after: boolean };
+type Node = { readonly next: Map<number, Node>; readonly entries: Entry[] };
 
-const entryOf = ({ pattern, boundary }: Pattern, index: number): Entry => {
-  const folded = foldNow(pattern);
-  const units = folded.units.slice(0, folded.length);
-  if (units.length === 0) throw new Error(`pattern ${index} is empty after folding`);
+const newNode = (): Node => ({ next: new Map(), entries: [] });
+
+const insert = (root: Node, { pattern, boundary }: Pattern, index: number) => {
+  const { units, length } = foldNow(pattern);
+  if (length === 0) throw new Error(`pattern ${index} is empty after folding`);
+  let node = root;
+  for (let i = 0; i < length; i += 1) {
+    const unit = units[i] as number;
+    const child: Node = node.next.get(unit) ?? newNode();
+    node.next.set(unit, child);
+    node = child;
+  }
   const word = boundary === 'word';
-  return { index, units, before: word && isWordUnit(units[0]), after: word && isWordUnit(units.at(-1)) };
+  node.entries.push({ index, before: word && isWordUnit(units[0]), after: word && isWordUnit(units[length - 1]) });
 };
 
-const matchesAt = ({ units, before, after }: Entry, text: Folded, at: number): boolean => {
-  const end = at + units.length;
-  if (end > text.length) return false;
-  for (let i = 1; i < units.length; i += 1) if (units[i] !== text.units[at + i]) return false;
-  if (before && at > 0 && isWordUnit(text.units[at - 1])) return false;
-  return !(after && end < text.length && isWordUnit(text.units[end]));
-};
-
-const firstTwo = (a: number, b: number) => a * 65_536 + b;
+const stands = ({ before, after }: Entry, text: Folded, start: number, end: number): boolean =>
+  !(before && start > 0 && isWordUnit(text.units[start - 1])) &&
+  !(after && end < text.length && isWordUnit(text.units[end]));
 
 export const createLiteralMatcher = (patterns: readonly Pattern[]): Matcher => {
-  const singles = new Map<number, Entry[]>();
-  const byStart = new Map<number, Entry[]>();
-  for (const entry of patterns.map(entryOf)) {
-    const [a = 0, b] = entry.units;
-    const [map, key] = b === undefined ? [singles, a] : [byStart, firstTwo(a, b)];
-    const bucket = map.get(key);
-    if (bucket) bucket.push(entry);
-    else map.set(key, [entry]);
-  }
+  const root = newNode();
+  patterns.forEach((pattern, index) => {
+    insert(root, pattern, index);
+  });
+  // Most positions begin no pattern: an array look-up settles them.
+  const begins = new Uint8Array(65_536);
+  for (const unit of root.next.keys()) begins[unit] = 1;
   return {
     scan: async (text, limits, pause) => {
       const found: Found[] = [];
       const times = new Map<number, number>();
-      const note = (entry: Entry, at: number) => {
+      const note = (entry: Entry, start: number, end: number) => {
         const before = times.get(entry.index) ?? 0;
-        if (before >= limits.perPattern || found.length >= limits.total || !matchesAt(entry, text, at)) return;
+        if (before >= limits.perPattern || found.length >= limits.total || !stands(entry, text, start, end)) return;
         times.set(entry.index, before + 1);
-        found.push({ pattern: entry.index, start: at, end: at + entry.units.length });
+        found.push({ pattern: entry.index, start, end });
       };
-      let comparisons = 0;
-      for (let at = 0; at < text.length && found.length < limits.total; at += 1) {
-        if (at % sliceUnits === sliceUnits - 1 || comparisons > sliceComparisons) {
-          comparisons = 0;
+      let steps = 0;
+      for (let start = 0; start < text.length && found.length < limits.total; start += 1) {
+        steps += 1;
+        if (steps >= sliceSteps) {
+          steps = 0;
           await pause();
         }
-        const unit = text.units[at] ?? 0;
-        const next = at + 1 < text.length ? byStart.get(firstTwo(unit, text.units[at + 1] ?? 0)) : undefined;
-        for (const bucket of [next, singles.get(unit)]) {
-          if (!bucket) continue;
-          comparisons += bucket.length;
-          for (const entry of bucket) note(entry, at);
+        if (begins[text.units[start] as number] === 0) continue;
+        let node = root.next.get(text.units[start] as number);
+        for (let end = start + 1; node; end += 1) {
+          steps += 1;
+          for (const entry of node.entries) note(entry, start, end);
+          node = end < text.length ? node.next.get(text.units[end] as number) : undefined;
         }
       }
       return found;

@@ -48,6 +48,11 @@ describe('folding', () => {
     ['zero width and soft hyphen', 'for\u200bbid\u00adden\ufeff', 'forbidden'],
     ['ligature', 'ﬁne', 'fine'],
     ['decomposed', 'cafe\u0301', 'café'],
+    ['half-width katakana with its voice mark', 'ｶﾞ', 'ガ'],
+    ['conjoining Hangul', '\u1112\u1161\u11ab', '한'],
+    ['mathematical letters', '𝐟𝐨𝐫', 'for'],
+    ['a mark without anything before it', '\u0301a', '\u0301a'],
+    ['a lone surrogate', 'a\ud800b', 'a\ud800b'],
     ['real repeats stay', 'boook', 'boook'],
   ])('%s', (_, text, folded) => {
     expect(textOf(foldNow(text))).toBe(folded);
@@ -92,7 +97,7 @@ test('nested patterns on equal characters stay under the cap, and the loop turns
   expect(await scan(nested, 'a'.repeat(20_000))).toHaveLength(200);
   turns = 0;
   await scan(patternsOf('any', 'zz'), 'a'.repeat(1_000_000));
-  expect(turns).toBeGreaterThan(40);
+  expect(turns).toBeGreaterThan(30);
 });
 
 test('a word said a thousand times does not hide another that comes after it', async () => {

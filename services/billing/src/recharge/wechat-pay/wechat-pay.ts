@@ -46,7 +46,7 @@ export const createWechatPay = (config: WechatPayConfig, context: ChannelContext
     const answer = await send('POST', '/v3/pay/transactions/native', {
       appid: config.WECHAT_PAY_APPID,
       mchid: config.WECHAT_PAY_MCHID,
-      description: `${context.profile.name} 账户充值`.slice(0, 100),
+      description: 'Meridian 账户充值',
       out_trade_no: order.orderNo,
       time_expire: `${order.expiresAt.toISOString().slice(0, 19)}+00:00`,
       notify_url: context.notifyUrl,

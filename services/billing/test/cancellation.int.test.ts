@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { accountErasureRequested } from '@meridian/contracts/events/lifecycle.ts';
+import { ordersOf } from './support/orders.ts';
+import { eventually, startTestBilling, type TestBilling } from './support/test-billing.ts';
+
+let billing: TestBilling;
+let orders: ReturnType<typeof ordersOf>;
+let published: (accountId: string) => { type: string; data: Record<string, unknown> }[];
+beforeAll(async () => {
+  billing = await startTestBilling('cn');
+  orders = ordersOf(billing, { part: 'wechat-pay', channel: 'wechat_pay', currency: 'CNY' });
+  published = await billing.published();
+}, 60_000);
+afterAll(() => billing.stop());
+
+const verifiedAccount = () => {
+  const accountId = billing.newAccount();
+  billing.neighbours.verified.set(accountId, 'personal');
+  return accountId;
+};
+const funded = async () => {
+  const accountId = verifiedAccount();
+  const { orderId, orderNo } = await orders.payable(accountId);
+  await orders.pay(orderNo);
+  await orders.becomes(accountId, orderId, 'paid');
+  return accountId;
+};
+const hold = async (accountId: string) => {
+  const requestId = billing.newId('req');
+  const body = {
+    requestId,
+    accountId,
+    keyId: billing.newId('key'),
+    model: 'meridian-v2.5',
+    promptTokensBound: 1000,
+    completionWindow: 1000,
+  };
+  return { requestId, answer: await billing.from('gateway', 'POST', '/internal/v1/holds', body) };
+};
+const settle = (requestId: string, completionTokens: number) =>
+  billing.from('gateway', 'POST', `/internal/v1/holds/${requestId}/settle`, {
+    usage: { promptTokens: 1000, cachedTokens: 0, completionTokens },
+    outcome: 'completed',
+  });
+const fence = (accountId: string, sagaId: string) =>
+  billing.from('identity', 'POST', '/internal/v1/fences', { accountId, sagaId });
+const erase = async (accountId: string, sagaId: string) => {
+  await billing.publish('identity', accountErasureRequested, accountId, { sagaId });
+  return eventually(async () => published(accountId).find((event) => event.type === 'account-erased.v1'));
+};
+const unproven = async () =>
+  (
+    await billing.rows<{ n: string }>(
+      `select count(*) as n from balance b where b.available + b.held <>
+       (select coalesce(sum(amount), 0) from ledger_entry e where e.ledger_account_id = b.ledger_account_id)
+     or b.held <> (select coalesce(sum(amount), 0) from hold h where h.account_id = b.account_id and h.state = 'held')`,
+    )
+  )[0]?.n;
+
+describe('a fenced account', () => {
+  test('gets no recharge and no hold; the fence is idempotent', async () => {
+    const accountId = await funded();
+    const sagaId = billing.newId('sag');
+    const first = await fence(accountId, sagaId);
+    expect([first.status, first.body.accountId]).toEqual([200, accountId]);
+    expect((await fence(accountId, sagaId)).body).toEqual(first.body);
+    expect((await orders.recharge(accountId)).body.code).toBe('account_cancelled');
+    // Nor is anything learned of it: not even that it is verified.
+    await billing.rows('delete from verified_account where account_id = $1', [accountId]);
+    expect((await orders.recharge(accountId)).body.code).toBe('account_cancelled');
+    expect(await billing.rows('select 1 from verified_account where account_id = $1', [accountId])).toEqual([]);
+    expect((await hold(accountId)).answer.body.code).toBe('account_cancelled');
+    expect((await billing.as(accountId, 'GET', '/v1/billing/balance')).status).toBe(200);
+  });
+
+  test('pays late: the money is booked to suspense, told as an alarm, and never credited', async () => {
+    const accountId = verifiedAccount();
+    const { orderId, orderNo } = await orders.payable(accountId);
+    await fence(accountId, billing.newId('sag'));
+    await orders.pay(orderNo);
+    await orders.becomes(accountId, orderId, 'paid');
+    await orders.resend(orderNo);
+    expect(await orders.postings(orderId)).toEqual([
+      { kind: 'credit_suspense', account: 'clearing', amount: '-5000000000' },
+      { kind: 'credit_suspense', account: 'suspense', amount: '5000000000' },
+    ]);
+    expect(await orders.available(accountId)).toBe('0');
+    expect(await billing.metric('billing_suspense_payments_total', '{channel="wechat_pay"}')).toBe(1);
+    expect(published(accountId)).toEqual([]);
+  });
+});
+
+describe('erasure', () => {
+  test('keeps orders and ledger under a pseudonym, erases the rest, and answers with counts', async () => {
+    const accountId = await funded();
+    const done = await hold(accountId);
+    await settle(done.requestId, 10);
+    const running = await hold(accountId);
+    expect(running.answer.status).toBe(201);
+    const unpaid = await orders.payable(accountId);
+    const sagaId = billing.newId('sag');
+    await fence(accountId, sagaId);
+    const erased = await erase(accountId, sagaId);
+    const until = `${new Date().getUTCFullYear() + 3}${billing.now().toISOString().slice(4, 10)}`;
+    const basis = expect.stringContaining('E-Commerce Law');
+    expect(erased.data).toEqual({
+      sagaId,
+      service: 'billing',
+      erased: { charges: 1, holds: 1, channel_messages: 1, verification_copies: 1 },
+      retained: [
+        { class: 'recharge_orders', count: 2, basis, until },
+        { class: 'ledger_entries', count: 2, basis, until },
+        { class: 'refundable_balances', count: 1, basis, until },
+      ],
+    });
+
+    // Nothing names the account any more but what tells its cancellation.
+    const tables = await billing.rows<{ name: string }>(
+      `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
+    );
+    const naming: string[] = [];
+    for (const { name } of tables) {
+      const [row] = await billing.rows<{ n: string }>(`select count(*) as n from "${name}" t where t::text like $1`, [
+        `%${accountId}%`,
+      ]);
+      if (row?.n !== '0') naming.push(name);
+    }
+    const allowed = ['account_fence', 'account_sequence', 'account_tombstone', 'inbox_sequence', 'outbox'];
+    expect(naming.filter((name) => !allowed.includes(name))).toEqual([]);
+
+    // The running call may still settle by its request id, up to its hold, and leaves no detail.
+    const settled = await settle(running.requestId, 100_000);
+    expect(settled.status).toBe(200);
+    expect(settled.body.amount).toBe(running.answer.body.held);
+    expect(await billing.rows('select 1 from charge where request_id = $1', [running.requestId])).toEqual([]);
+
+    // Paid after all: to suspense, not lost.
+    await orders.pay(unpaid.orderNo);
+    await eventually(async () => (await orders.postings(unpaid.orderId)).length === 2);
+    expect((await orders.postings(unpaid.orderId)).map((p) => p.account)).toEqual(['clearing', 'suspense']);
+    // Of what the channel wrote about its orders nothing readable is left, before and after.
+    const messages = await billing.rows<{ outcome: string; bytes: number }>(
+      `select outcome, length(body) as bytes from channel_event join recharge_order on order_no = channel_order_no
+       where account_id = (select account_id from recharge_order where id = $1) order by received_at`,
+      [unpaid.orderId],
+    );
+    expect(messages).toEqual([
+      { outcome: 'credited', bytes: 0 },
+      { outcome: 'suspense', bytes: 0 },
+    ]);
+    expect(await unproven()).toBe('0');
+    expect(published(accountId).map((event) => event.type)).toEqual([
+      'balance-restored.v1',
+      'recharge-credited.v1',
+      'account-erased.v1',
+    ]);
+  });
+
+  test('of an account that never paid keeps nothing', async () => {
+    const accountId = billing.newAccount();
+    const sagaId = billing.newId('sag');
+    await fence(accountId, sagaId);
+    expect((await erase(accountId, sagaId)).data).toMatchObject({ erased: { charges: 0, holds: 0 }, retained: [] });
+  });
+
+  test('waits for no open hold: what expires later is charged by its last report', async () => {
+    const accountId = await funded();
+    const { requestId } = await hold(accountId);
+    await billing.from('gateway', 'POST', `/internal/v1/holds/${requestId}/extend`, {
+      soFar: { promptTokens: 1000, cachedTokens: 0, completionTokens: 10 },
+      completionWindow: 100,
+    });
+    const sagaId = billing.newId('sag');
+    await fence(accountId, sagaId);
+    await erase(accountId, sagaId);
+    billing.moveClock(11 * 60_000);
+    await eventually(async () => {
+      const [row] = await billing.rows<{ state: string; charged: string }>(
+        'select state, charged::text as charged from hold where request_id = $1',
+        [requestId],
+      );
+      return row?.state === 'expired' && row.charged === '1020000';
+    });
+    expect(await unproven()).toBe('0');
+  });
+});
+
+test('the standing shown before a cancellation is the balance', async () => {
+  const accountId = await funded();
+  const { answer } = await hold(accountId);
+  const standing = await billing.from('identity', 'GET', `/internal/v1/accounts/${accountId}/standing`);
+  expect(standing.body).toEqual({
+    currency: 'CNY',
+    available: (BigInt(orders.amount) - BigInt(answer.body.held as unknown as string)).toString(),
+    held: answer.body.held,
+  });
+});

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { ordersOf } from './support/orders.ts';
+import { startTestBilling, type TestBilling } from './support/test-billing.ts';
+
+let billing: TestBilling;
+let orders: ReturnType<typeof ordersOf>;
+beforeAll(async () => {
+  billing = await startTestBilling('global');
+  orders = ordersOf(billing, { part: 'waffo', channel: 'waffo', currency: 'USD' });
+}, 60_000);
+afterEach(() => {
+  billing.neighbours.state.down = false;
+  return billing.control('DELETE', 'waffo');
+});
+afterAll(() => billing.stop());
+
+const accountWithEmail = () => {
+  const accountId = billing.newAccount();
+  billing.neighbours.emails.set(accountId, `${randomUUID().slice(0, 8)}@person.example`);
+  return accountId;
+};
+const credited = [
+  { kind: 'credit', account: 'clearing', amount: '-5000000000' },
+  { kind: 'credit', account: 'user_cash', amount: '5000000000' },
+];
+
+test('needs no real-name verification; is paid at the page of the channel and credited once', async () => {
+  const accountId = accountWithEmail();
+  const made = await orders.recharge(accountId);
+  expect(made.status).toBe(201);
+  expect(made.body.payment).toEqual({ kind: 'redirect', url: expect.stringContaining('/waffo/pay/') });
+  const orderNo = await orders.orderNoOf(made.body.orderId);
+  await orders.faults({ notify: { duplicate: 3 } });
+  await orders.pay(orderNo);
+  await orders.becomes(accountId, made.body.orderId, 'paid');
+  await orders.resend(orderNo);
+  expect(await orders.postings(made.body.orderId)).toEqual(credited);
+  // The acknowledgement is signed, or the sandbox would not have taken it.
+  for (const delivery of await orders.deliveries(orderNo))
+    for (const attempt of delivery.attempts) expect(attempt).toMatchObject({ accepted: true, status: 200 });
+  expect(billing.neighbours.state.asked.some((path) => path.includes('/verifications/'))).toBe(false);
+});
+
+describe("the payer's address", () => {
+  test('is demanded, never invented', async () => {
+    const answer = await orders.recharge(billing.newAccount());
+    expect([answer.status, answer.body.code]).toEqual([422, 'security_email_required']);
+    expect(await billing.rows('select 1 from recharge_order where status = $1', ['created'])).toEqual([]);
+  });
+  test('cannot be asked for: unavailable', async () => {
+    billing.neighbours.state.down = true;
+    const answer = await orders.recharge(accountWithEmail());
+    expect([answer.status, answer.body.code]).toEqual([503, 'unavailable']);
+  });
+  test('is not kept in the database', async () => {
+    const accountId = accountWithEmail();
+    await orders.payable(accountId);
+    const email = billing.neighbours.emails.get(accountId);
+    const rows = await billing.rows<{ text: string }>(
+      'select o::text as text from recharge_order o where account_id = $1',
+      [accountId],
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.text).not.toContain(email);
+  });
+});
+
+describe('code E, "unknown"', () => {
+  test.each([true, false])(
+    'does not fail the order (processed there: %s); the same id is used again',
+    async (processed) => {
+      const accountId = accountWithEmail();
+      const key = randomUUID();
+      await orders.faults({ answer: { code: 'E0001', processed, times: 1 } });
+      expect((await orders.recharge(accountId, {}, key)).body.code).toBe('channel_unavailable');
+      const [order] = await billing.rows<{ id: string; status: string }>(
+        'select id, status from recharge_order where account_id = $1',
+        [accountId],
+      );
+      expect(order?.status).toBe('created');
+      const again = await orders.recharge(accountId, {}, key);
+      expect([again.status, again.body.orderId]).toEqual([201, order?.id]);
+    },
+  );
+
+  test('an order changed at its retry is still the one made first', async () => {
+    const accountId = accountWithEmail();
+    const key = randomUUID();
+    await orders.faults({ answer: { code: 'E0001', processed: true, times: 1 } });
+    await orders.recharge(accountId, {}, key);
+    // Another address: Waffo answers A0011, and the page of the order is asked for instead.
+    billing.neighbours.emails.set(accountId, 'other@person.example');
+    expect((await orders.recharge(accountId, {}, key)).body.payment).toMatchObject({ kind: 'redirect' });
+  });
+
+  test('when asked leaves the order open until it is known', async () => {
+    const accountId = accountWithEmail();
+    const { orderId, orderNo } = await orders.payable(accountId);
+    await orders.faults({ notify: { drop: true }, answer: { code: 'E0001', times: 1 } });
+    await orders.pay(orderNo);
+    await orders.pollNow();
+    await billing.moveClock(6_000);
+    await orders.becomes(accountId, orderId, 'paid');
+  });
+});
+
+describe('a webhook', () => {
+  test.each([
+    ['wrong_key', 401],
+    ['unsigned', 401],
+    ['other_merchant', 401],
+    ['wrong_amount', 401],
+    ['wrong_currency', 401],
+  ])('that is forged (%s) is refused and credits nothing', async (kind, status) => {
+    const accountId = accountWithEmail();
+    const { orderId, orderNo } = await orders.payable(accountId);
+    expect((await orders.forge(orderNo, kind)).body).toMatchObject({ status, acknowledged: false });
+    expect(await orders.postings(orderId)).toEqual([]);
+    expect(await orders.status(accountId, orderId)).toBe('paying');
+  });
+
+  test('that says "in progress" neither pays nor fails the order', async () => {
+    const accountId = accountWithEmail();
+    const { orderId, orderNo } = await orders.payable(accountId);
+    expect((await orders.forge(orderNo, 'replay')).body).toMatchObject({ status: 200, acknowledged: true });
+    expect(await orders.status(accountId, orderId)).toBe('paying');
+    await orders.pay(orderNo);
+    await orders.becomes(accountId, orderId, 'paid');
+    expect(await orders.postings(orderId)).toEqual(credited);
+  });
+
+  test('that says "closed" closes nothing by itself; the channel is asked', async () => {
+    const accountId = accountWithEmail();
+    const { orderId, orderNo } = await orders.payable(accountId);
+    await billing.control('POST', `waffo/orders/${orderNo}/pay`, { action: 'decline' });
+    await orders.pollNow();
+    await orders.becomes(accountId, orderId, 'closed');
+    expect(await orders.postings(orderId)).toEqual([]);
+  });
+});
+
+test.each(['wrong', 'absent'])('an answer signed %sly is not believed', async (kind) => {
+  await orders.faults({ answerSignature: { kind, times: 1 } });
+  expect((await orders.recharge(accountWithEmail())).body.code).toBe('channel_unavailable');
+});
+
+test('an expired order is cancelled there and closed here; a paid one is credited instead', async () => {
+  const [unpaid, paid] = [accountWithEmail(), accountWithEmail()];
+  const open = await orders.payable(unpaid);
+  const done = await orders.payable(paid);
+  await orders.faults({ notify: { drop: true } });
+  await orders.pay(done.orderNo);
+  billing.moveClock(31 * 60_000);
+  await orders.becomes(unpaid, open.orderId, 'closed');
+  await orders.becomes(paid, done.orderId, 'paid');
+  expect(await orders.postings(done.orderId)).toEqual(credited);
+});

@@ -1,0 +1,33 @@
+import { endpoints } from '@meridian/contracts/identity.ts';
+import { databaseSnapshot } from '@meridian/testkit/endpoint-suite/database-snapshot.ts';
+import { endpointSuite } from '@meridian/testkit/endpoint-suite.ts';
+import { type Stand, startStand } from './support/stand.ts';
+
+let stand: Stand;
+
+endpointSuite({
+  service: 'identity',
+  endpoints,
+  start: async () => {
+    stand = await startStand({ region: 'cn' });
+    const [user, other] = [
+      await stand.signIn(stand.identifiers.phone()),
+      await stand.signIn(stand.identifiers.phone()),
+    ];
+    const minted = await stand.issuer.suiteTokens('identity', { user: user.accountId, otherUser: other.accountId });
+    // Identity believes tokens of its own only; expired and foreign ones of the test issuer are refused for what they are.
+    const tokens = { ...minted, user: user.accessToken, otherUser: other.accessToken };
+    return {
+      ...stand.urls(),
+      tokens,
+      snapshot: () => databaseSnapshot(stand.pool, ['outbox', 'limit_count', 'inbox']),
+      sampleOf: (endpoint) => {
+        if (endpoint.id === 'getSecurityEmail') return { params: { accountId: user.accountId } };
+        if (endpoint.id === 'sendCode')
+          return { body: { identifier: { kind: 'phone', value: '+8613800138000' }, purpose: 'login' } };
+        return undefined;
+      },
+      stop: () => stand.stop(),
+    };
+  },
+});

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { type Stand, startStand, waitFor } from './support/stand.ts';
+
+type Answer = { status: number; body: Record<string, unknown> };
+
+describe('staff sign-in', () => {
+  let stand: Stand;
+  beforeAll(async () => {
+    stand = await startStand({ region: 'cn' });
+    const answer = await fetch(`${stand.sandbox.origin}/control/oidc/redirect-uris/cn`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ redirectUris: [stand.env.STAFF_REDIRECT_URI] }),
+    });
+    expect(answer.status).toBe(200);
+  }, 60_000);
+  afterAll(() => stand?.stop());
+  beforeEach(() => stand.control('oidc', {}));
+
+  const manual = { redirect: 'manual' } as const;
+  /** Begins in a browser: the address of the provider and the cookie. */
+  const begin = async () => {
+    const answer = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in`, manual);
+    expect(answer.status).toBe(302);
+    const setCookie = answer.headers.get('set-cookie') ?? '';
+    return {
+      location: new URL(answer.headers.get('location') ?? ''),
+      setCookie,
+      cookie: setCookie.split(';')[0] ?? '',
+    };
+  };
+  /** The person chooses who they are at the provider; answers the query it sends back. */
+  const choose = async (location: URL, person: string): Promise<string> => {
+    const answer = await fetch(new URL('/oidc/authorize', location), {
+      ...manual,
+      method: 'POST',
+      body: new URLSearchParams([...location.searchParams, ['person', person]]),
+    });
+    const back = new URL(answer.headers.get('location') ?? '');
+    expect(`${back.origin}${back.pathname}`).toBe(stand.env.STAFF_REDIRECT_URI);
+    return back.search;
+  };
+  const finish = async (search: string, cookie: string): Promise<Answer> => {
+    const answer = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in/callback${search}`, {
+      headers: cookie ? { cookie } : {},
+    });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+  const signIn = async (person: string) => {
+    const { location, cookie } = await begin();
+    return finish(await choose(location, person), cookie);
+  };
+  const failed = { status: 401, body: expect.objectContaining({ code: 'sign_in_failed' }) };
+
+  test('asks with PKCE S256, nonce and the exact redirect URI, and binds the browser by a cookie', async () => {
+    const { location, setCookie } = await begin();
+    const query = Object.fromEntries(location.searchParams);
+    expect(query).toMatchObject({
+      response_type: 'code',
+      code_challenge_method: 'S256',
+      redirect_uri: stand.env.STAFF_REDIRECT_URI,
+      client_id: stand.env.OIDC_CLIENT_ID,
+    });
+    expect(query.scope?.split(' ')).toContain('openid');
+    for (const name of ['state', 'nonce', 'code_challenge']) expect(query[name]?.length).toBeGreaterThanOrEqual(43);
+    expect(setCookie).toMatch(/^meridian-staff=[A-Za-z0-9_-]{43}; /);
+    expect(setCookie).toContain('HttpOnly');
+    expect(setCookie).toContain('SameSite=Lax');
+    const { rows } = await stand.pool.query('select s::text as row from staff_sign_in s');
+    expect(JSON.stringify(rows)).not.toContain(query.state);
+    expect(JSON.stringify(rows)).not.toContain(setCookie.slice(15, 58));
+  });
+
+  test('a person with roles gets a staff token of 15 minutes, the same id each time, and a line in the audit', async () => {
+    const first = await signIn('ada');
+    expect(first).toMatchObject({
+      status: 200,
+      body: { tokenType: 'Bearer', expiresIn: 900, roles: ['reviewer', 'admin'] },
+    });
+    const token = String(first.body.accessToken);
+    expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'ES256', typ: 'staff+jwt' });
+    const claims = decodeJwt(token);
+    expect(claims).toMatchObject({
+      aud: 'meridian-staff',
+      sub: first.body.staffId,
+      region: 'cn',
+      roles: ['reviewer', 'admin'],
+    });
+    expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(900);
+    expect(first.body.staffId).toMatch(/^stf_cn_/);
+    const second = await signIn('ada');
+    expect(second.body.staffId).toBe(first.body.staffId);
+    const { rows } = await stand.pool.query('select roles from staff_audit where staff_id = $1', [first.body.staffId]);
+    expect(rows).toEqual([{ roles: ['reviewer', 'admin'] }, { roles: ['reviewer', 'admin'] }]);
+    await expect(stand.pool.query('delete from staff_audit')).rejects.toMatchObject({ code: 'MI001' });
+  });
+
+  test('a person without a role gets nothing', async () => {
+    expect(await signIn('norm')).toMatchObject({ status: 403, body: { code: 'role_missing' } });
+  });
+
+  test.each([
+    'issuer',
+    'audience',
+    'nonce',
+    'no_nonce',
+    'signature',
+    'expired',
+    'alg_none',
+    'unknown_kid',
+    'no_subject',
+  ])('an id_token with a wrong %s is refused', async (wrong) => {
+    await stand.control('oidc', { idToken: { wrong, times: 1 } });
+    expect(await signIn('ada')).toEqual(failed);
+    expect((await signIn('ada')).status).toBe(200);
+  });
+
+  test('another state, another issuer in the answer, and a refusal of the provider are refused', async () => {
+    await stand.control('oidc', { wrongState: { times: 1 } });
+    expect(await signIn('ada')).toEqual(failed);
+    await stand.control('oidc', { wrongIssuerParameter: { times: 1 } });
+    expect(await signIn('ada')).toEqual(failed);
+    const { location, cookie } = await begin();
+    expect(await finish(await choose(location, 'nobody'), cookie)).toEqual(failed);
+  });
+
+  test('an answer serves once, and only in the browser that asked', async () => {
+    const { location, cookie } = await begin();
+    const search = await choose(location, 'ada');
+    expect(await finish(search, '')).toEqual(failed);
+    expect(await finish(search, (await begin()).cookie)).toEqual(failed);
+    expect((await finish(search, cookie)).status).toBe(200);
+    expect(await finish(search, cookie)).toEqual(failed);
+  });
+
+  test('a code of another sign-in is refused (code injection)', async () => {
+    const [mine, theirs] = [await begin(), await begin()];
+    const code = new URLSearchParams(await choose(theirs.location, 'ada')).get('code') ?? '';
+    const search = new URLSearchParams(await choose(mine.location, 'ada'));
+    search.set('code', code);
+    expect(await finish(`?${search}`, mine.cookie)).toEqual(failed);
+  });
+
+  test('a sign-in is forgotten after ten minutes', async () => {
+    const { location, cookie } = await begin();
+    const search = await choose(location, 'ada');
+    stand.moveClock(600_000);
+    expect(await finish(search, cookie)).toEqual(failed);
+    stand.moveClock(-600_000);
+  });
+
+  test('a provider that is down stops neither the start nor users, and is asked again', async () => {
+    await stand.control('oidc', { fail: { status: 503 } });
+    await stand.stopService();
+    await stand.start();
+    const down = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in`, manual);
+    expect(down.status).toBe(503);
+    expect((await stand.signIn(stand.identifiers.phone())).created).toBe(true);
+    await stand.control('oidc', {});
+    await waitFor(
+      'the provider',
+      async () => (await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in`, manual)).status === 302,
+    );
+  });
+});
