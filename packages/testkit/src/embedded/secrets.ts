@@ -16,7 +16,8 @@ const drawServiceKey = () =>
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
 
-const drawRegion = () => ({
+/** A fresh set of everything that one region keeps to itself. */
+export const drawRegion = () => ({
   serviceKeys: Object.fromEntries(serviceNames.map((name) => [name, drawServiceKey()])) as Record<
     ServiceName,
     { publicKey: string; privateKey: string }
