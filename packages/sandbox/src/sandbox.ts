@@ -55,7 +55,7 @@ export const startSandbox = async (config: SandboxConfig) => {
   ];
   const wechatDesk = createWechatDesk(config, wechatPay);
   const waffoDesk = createWaffoDesk(config, waffo, origin);
-  const clients = createClients(secrets);
+  const clients = createClients(secrets, config.redirectUris);
   const smtpServer = createSmtpServer({ part: mail, inbox, secrets, now, log, host, tls });
 
   app.get('/', async (_request, reply) => sendPage(reply, frontPage(Object.keys(secrets.regions))));

@@ -25,10 +25,17 @@ export const remoteKeys = (
     throw new Error('the key set of an issuer must be fetched by https');
   const { dispatcher } = options;
   const keys = createRemoteJWKSet(parsed, {
-    cooldownDuration: 10_000, cacheMaxAge: 300_000, timeoutDuration: 3_000,
+    cooldownDuration: 10_000,
+    cacheMaxAge: 300_000,
+    timeoutDuration: 3_000,
     ...(dispatcher && {
       [customFetch]: (url: string, init: { headers: Headers; signal: AbortSignal }) =>
-        fetchWith(url, { headers: Object.fromEntries(init.headers), signal: init.signal, redirect: 'manual', dispatcher }) as unknown as Promise<Response>,
+        fetchWith(url, {
+          headers: Object.fromEntries(init.headers),
+          signal: init.signal,
+          redirect: 'manual',
+          dispatcher,
+        }) as unknown as Promise<Response>,
     }),
   });
   return async (header, token) => {

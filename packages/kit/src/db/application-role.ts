@@ -16,7 +16,11 @@ export const grantApplication = async (options: {
   appendOnly: readonly string[];
 }): Promise<void> => {
   const role = quote(options.role);
-  const client = new pg.Client({ connectionString: options.url, connectionTimeoutMillis: 5_000, query_timeout: 60_000 });
+  const client = new pg.Client({
+    connectionString: options.url,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 60_000,
+  });
   await client.connect();
   try {
     await client.query('begin');

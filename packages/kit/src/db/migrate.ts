@@ -106,7 +106,11 @@ export const assertMigrated = async (options: {
       `the database lacks ${pending.length} migration(s) of this version, the first is "${pending[0]}": run the program services/${options.service}/src/migrate.ts first`,
     );
   const known = new Set(Object.keys(everyMigration(options.migrations)));
-  const client = new pg.Client({ connectionString: options.url, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+  const client = new pg.Client({
+    connectionString: options.url,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 10_000,
+  });
   await client.connect();
   try {
     const { rows } = await client.query<{ name: string }>('select name from migration order by timestamp, name');

@@ -50,7 +50,9 @@ const plainAddresses = (config: Values): string[] =>
 const busMistakes = (address: string, tls: RegionTls | undefined): string[] => {
   if (!address.startsWith('kafka://'))
     return ['EVENT_BUS_URL must be a kafka:// address in production: the Postgres event log is for one machine'];
-  return tls ? [] : ['EVENT_BUS_URL: Kafka is reached by TLS with the certificate in INTERNAL_TLS_CERT, which is missing'];
+  return tls
+    ? []
+    : ['EVENT_BUS_URL: Kafka is reached by TLS with the certificate in INTERNAL_TLS_CERT, which is missing'];
 };
 
 /** In the embedded mode nothing may be reached from outside: plain HTTP is for the loopback interface only. */

@@ -36,7 +36,10 @@ export const drawRegion = () => ({
   keyIssuance: { pepper: random() },
   moderation: { fingerprintKey: random(), caseKey: key32() },
 });
-export type RegionSecrets = ReturnType<typeof drawRegion>;
+export type RegionSecrets = ReturnType<typeof drawRegion> & {
+  /** Of the roles that own the tables; the all-in-one start has one role per service. */
+  readonly ownerPasswords?: Readonly<Partial<Record<ServiceName, string>>>;
+};
 export type EmbeddedSecrets = {
   readonly regions: Readonly<Record<string, RegionSecrets>>;
   readonly sandbox: SandboxSecrets;
