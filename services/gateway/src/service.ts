@@ -78,7 +78,7 @@ export const startGateway = async (
     ...running,
     // Streams get their time, then they are cut; what was delivered is settled before the process ends.
     stop: async () => {
-      const cut = setTimeout(() => calls.cutAll('draining'), config.DRAIN_MS);
+      const cut = setTimeout(() => calls.drain(), config.DRAIN_MS);
       try {
         await running.stop();
       } finally {

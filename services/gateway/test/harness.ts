@@ -61,6 +61,11 @@ export const startHarness = async (env: Record<string, string> = {}) => {
     },
     { destination: { write: (line: string) => void lines.push(line) } },
   );
+  let stopping: Promise<void> | undefined;
+  const stopGateway = () => {
+    stopping ??= gateway.stop();
+    return stopping;
+  };
   const key = lookalike('sk', region);
   const origin = new URL(upstream.baseUrl).origin;
   return {
@@ -94,8 +99,9 @@ export const startHarness = async (env: Record<string, string> = {}) => {
       neighbours.reset();
       lines.length = 0;
     },
+    stopGateway,
     stop: async () => {
-      await gateway.stop();
+      await stopGateway();
       await neighbours.stop();
       await sandbox.stop();
     },

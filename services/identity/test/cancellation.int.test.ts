@@ -8,7 +8,10 @@ import {
   getCancellation,
   refreshSession,
 } from '@meridian/contracts/identity.ts';
-import { personalTables } from '../src/cancellation/personal-tables.ts';
+import { createDatabase } from '@meridian/kit/db/database.ts';
+import { createLog } from '@meridian/kit/telemetry/log.ts';
+import { personalTables, sweepLeftovers } from '../src/cancellation/personal-tables.ts';
+import type { IdentitySchema } from '../src/db/schema.ts';
 import { others } from './support/participants.ts';
 import { problemOf, type Stand, startStand, waitFor } from './support/stand.ts';
 
@@ -321,6 +324,46 @@ describe('cancellation', () => {
     });
     expect(await status(body.receiptToken)).toEqual(receipt);
     expect((await stand.ask(getAccount, { token: anew.accessToken })).body.status).toBe('active');
+  });
+
+  test('answers that arrive while identity is stopped are taken up at its next start', async () => {
+    const person = await newPerson();
+    const { body } = await cancel(person);
+    await stand.stopService();
+    await answerErasure(body.cancellation.sagaId, person.accountId);
+    await stand.start();
+    await waitFor('the erasure', async () => (await status(body.receiptToken)).status === 'erased');
+    await waitFor('the event', async () => (await typesOf(person.accountId)).includes('account-erased.v1'));
+    expect(await typesOf(person.accountId)).toEqual([
+      'account-registered.v1',
+      'account-cancelled.v1',
+      'account-erasure-requested.v1',
+      'account-erased.v1',
+    ]);
+  });
+
+  test('the proof finds nothing after an erasure, and finds what is planted', async () => {
+    const person = await newPerson();
+    const { body } = await cancel(person);
+    await answerErasure(body.cancellation.sagaId, person.accountId);
+    await waitFor('the erasure', async () => (await status(body.receiptToken)).status === 'erased');
+    const log = createLog({ service: 'test', region: 'cn', level: 'silent' });
+    const db = createDatabase<IdentitySchema>({
+      url: String(stand.env.DATABASE_URL),
+      poolSize: 1,
+      log,
+      applicationName: 'test',
+    });
+    try {
+      expect(await sweepLeftovers(db.read)).toEqual({});
+      await stand.pool.query("insert into account (id, status, created_at) values ($1, 'active', now())", [
+        person.accountId,
+      ]);
+      expect(await sweepLeftovers(db.read)).toEqual({ account: 1 });
+    } finally {
+      await stand.pool.query('delete from account where id = $1', [person.accountId]);
+      await db.close();
+    }
   });
 
   test('a service speaks for itself only', async () => {

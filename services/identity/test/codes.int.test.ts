@@ -24,7 +24,10 @@ describe('codes', () => {
     let sent = 0;
     const tryOne = async () => {
       const refusal = await send(identifier).then(
-        () => void (sent += 1),
+        () => {
+          sent += 1;
+          return undefined;
+        },
         (error: { code: string; status: number; retryAfter: number }) => error,
       );
       // Delivered before the clock moves: the provider refuses what was signed an hour ago.

@@ -64,7 +64,11 @@ export const createDatabase = <S>(options: DatabaseOptions): Database<S> => {
     max: options.poolSize,
     idleTimeoutMillis: 30_000,
   });
-  pool.on('error', (err) => log.error({ err }, 'idle database connection lost'));
+  let closing = false;
+  pool.on('error', (err) => {
+    // A connection that is being closed may still hear that the server stops as well.
+    if (!closing) log.error({ err }, 'idle database connection lost');
+  });
   // A connection that dies while checked out emits here; without a listener that would end the process.
   pool.on('connect', (client) => client.on('error', (err) => log.warn({ err }, 'database connection lost')));
 
@@ -128,6 +132,9 @@ export const createDatabase = <S>(options: DatabaseOptions): Database<S> => {
     },
     dedicated: (applicationName) => new pg.Client({ ...settings, application_name: applicationName }),
     pool,
-    close: () => pool.end(),
+    close: () => {
+      closing = true;
+      return pool.end();
+    },
   };
 };

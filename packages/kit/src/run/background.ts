@@ -1,4 +1,5 @@
 // Bounded background jobs: one run at a time, errors logged and counted, stopped with the service.
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../telemetry/log.ts';
 
 export type Background = {
@@ -14,18 +15,8 @@ export const createBackground = (log: Logger): Background => {
   const stopping = new AbortController();
   let loops: Promise<void>[] = [];
 
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      stopping.signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
-    });
+  // Ends at once when stopping, also when that came while a job was running; leaves no listener behind.
+  const pause = (ms: number) => setTimeout(ms, undefined, { signal: stopping.signal }).catch(() => undefined); // only an abort rejects
 
   const loop = async (job: (typeof jobs)[number]) => {
     while (!stopping.signal.aborted) {

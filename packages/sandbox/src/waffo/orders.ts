@@ -5,6 +5,8 @@ import type { OrderCreate, OrderReference, OrderRefund } from './fields.ts';
 
 const ordersKept = 5000;
 const maxRefunds = 50;
+/** Currencies with two decimals that this merchant has agreed on. */
+const orderCurrencies = ['USD', 'EUR'];
 
 export type RefundSource = 'MERCHANT' | 'RDR' | 'ETHOCA';
 export type Refund = OrderRefund & {
@@ -77,7 +79,7 @@ export const createOrders = (now: () => Date) => {
         if (meaning(first) !== meaning(request)) throw new WaffoRefusal('A0011');
         return { order: expire(known), fresh: false };
       }
-      if (request.orderCurrency !== 'USD') throw new WaffoRefusal('A0007', request.orderCurrency);
+      if (!orderCurrencies.includes(request.orderCurrency)) throw new WaffoRefusal('A0007', request.orderCurrency);
       if (request.orderExpiredAt && new Date(request.orderExpiredAt) <= now()) throw new WaffoRefusal('A0034');
       const order: Order = {
         ...request,

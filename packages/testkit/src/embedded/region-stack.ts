@@ -80,17 +80,18 @@ export const startRegion = async (options: {
   await registerStaffClient(options.sandbox.origin, profile.id, env('identity').STAFF_REDIRECT_URI as string);
 
   const names = Object.keys(programs) as ServiceName[];
-  // The gateway last: it asks the others from its first second on.
   const services = names.filter((name) => name !== 'gateway');
-  const outcomes = await Promise.allSettled(services.map((name) => programs[name](env(name))));
-  if (outcomes.every((outcome) => outcome.status === 'fulfilled'))
+  const outcomes = [...(await Promise.allSettled(services.map((name) => programs[name](env(name)))))];
+  // The gateway last: it asks the others from its first second on.
+  if (!outcomes.some((outcome) => outcome.status === 'rejected'))
     outcomes.push(...(await Promise.allSettled([programs.gateway(env('gateway'))])));
   const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const stopServices = async () => {
     // The gateway first: its calls in flight still need the others.
     const [gateway, ...others] = started.reverse();
     await gateway?.stop();
-    await Promise.all(others.map((service) => service.stop()));
+    const stopped = await Promise.allSettled(others.map((service) => service.stop()));
+    for (const outcome of stopped) if (outcome.status === 'rejected') throw outcome.reason;
   };
   try {
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');

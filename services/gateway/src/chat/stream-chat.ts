@@ -61,16 +61,20 @@ const frame = (data: string) => `data: ${data}\n\n`;
 export async function* streamChat(body: AsyncIterable<Uint8Array>, call: StreamedCall): AsyncGenerator<string> {
   const { request, hold, requestId } = call;
   const meter = createOutputMeter();
-  const promptTokens = promptTokensEstimate(request);
+  let promptTokens: number | undefined;
   let reported: UsageFigures | undefined;
   let ended = false;
   let begun = false;
-  const metered = (): UsageFigures => ({ promptTokens, cachedTokens: 0, completionTokens: meter.tokens() });
+  const metered = (): UsageFigures => {
+    promptTokens ??= promptTokensEstimate(request);
+    return { promptTokens, cachedTokens: 0, completionTokens: meter.tokens() };
+  };
   const window = createWindow({
     hold,
     size: call.windowSize,
     limit: outputLimit(request),
     soFar: metered,
+    used: meter.tokens,
     now: call.now,
   });
 
@@ -84,7 +88,8 @@ export async function* streamChat(body: AsyncIterable<Uint8Array>, call: Streame
       if (chunk.error !== undefined) fail(upstreamFailed, { detail: midway });
       reported = readUsage(chunk.usage) ?? reported;
       const deltas = (chunk.choices ?? []).map((choice) => choice.delta);
-      await unlessAborted(window.cover(meter.tokensWith(deltas)), call.cut);
+      const covering = window.cover(meter.tokensWith(deltas));
+      if (covering) await unlessAborted(covering, call.cut);
       meter.deliver(deltas);
       window.lookAhead();
       begun = true;
@@ -103,16 +108,17 @@ export async function* streamChat(body: AsyncIterable<Uint8Array>, call: Streame
     call.log.info({ requestId, problem: definition.code }, 'a stream was ended');
     yield frame(JSON.stringify({ error: openAiErrorOf(definition, members, requestId) }));
   } finally {
-    await close(hold, { reported, metered: metered(), ended });
+    await close(hold, { reported, metered, ended });
   }
 }
 
 /** The upstream's own figures where it gave them, else what was delivered; nothing delivered costs nothing. */
 const close = (
   hold: Hold,
-  { reported, metered, ended }: { reported: UsageFigures | undefined; metered: UsageFigures; ended: boolean },
+  { reported, metered, ended }: { reported: UsageFigures | undefined; metered: () => UsageFigures; ended: boolean },
 ): Promise<void> => {
   if (reported !== undefined) return hold.settle(reported, 'completed');
-  if (metered.completionTokens === 0 && !ended) return hold.release();
-  return hold.settle(metered, ended ? 'completed' : 'interrupted');
+  const figures = metered();
+  if (figures.completionTokens === 0 && !ended) return hold.release();
+  return hold.settle(figures, ended ? 'completed' : 'interrupted');
 };

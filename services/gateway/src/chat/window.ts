@@ -3,8 +3,8 @@ import type { UsageFigures } from '@meridian/contracts/billing.ts';
 import type { Hold } from '../metering/holds.ts';
 
 export type Window = {
-  /** Resolves when `tokens` output tokens are held for; rejects with the refusal when they cannot be. */
-  readonly cover: (tokens: number) => Promise<void>;
+  /** undefined when `tokens` output tokens are held for; else resolves when they are, or rejects with the refusal. */
+  readonly cover: (tokens: number) => Promise<void> | undefined;
   /** Asks for more ahead of time when little is left or the hold is about to run out. Never rejects, never waits. */
   readonly lookAhead: () => void;
 };
@@ -19,11 +19,14 @@ export const createWindow = (options: {
   readonly size: number;
   readonly limit: number | undefined;
   readonly soFar: () => UsageFigures;
+  /** Output tokens delivered; asked for at every chunk. */
+  readonly used: () => number;
   readonly now: () => Date;
 }): Window => {
-  const { hold, size, limit, soFar, now } = options;
+  const { hold, size, limit, soFar, used, now } = options;
   let covered = Math.min(size, limit ?? size);
   let extending: Promise<void> | undefined;
+  let refused = false;
 
   const complete = () => limit !== undefined && covered >= limit;
 
@@ -42,17 +45,22 @@ export const createWindow = (options: {
     return extending;
   };
 
+  const isCovered = (tokens: number) => tokens <= covered || complete();
+  const coverLater = async (tokens: number): Promise<void> => {
+    while (!isCovered(tokens)) await extend(tokens);
+  };
+
   return {
-    cover: async (tokens) => {
-      while (tokens > covered && !complete()) await extend(tokens);
-    },
+    cover: (tokens) => (isCovered(tokens) ? undefined : coverLater(tokens)),
     lookAhead: () => {
-      if (extending) return;
-      const used = soFar().completionTokens;
-      const low = used > covered - size * (1 - askAt) && !complete();
+      if (extending || refused) return;
+      const low = used() > covered - size * (1 - askAt) && !complete();
       const late = hold.deadline().getTime() - now().getTime() < beforeDeadlineMs;
-      // A refusal is met again, and then told, when the tokens are really needed.
-      if (low || late) extend(0).catch(() => undefined);
+      if (!low && !late) return;
+      extend(0).catch(() => {
+        // Met again, and then told, when the tokens are really needed; until then nobody is asked again at every chunk.
+        refused = true;
+      });
     },
   };
 };

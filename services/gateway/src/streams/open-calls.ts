@@ -21,7 +21,8 @@ export type OpenCalls = {
   readonly apply: (changes: readonly KeyChange[]) => void;
   /** Ends calls that have run without news of keys since `since` (as of performance.now()). */
   readonly cutSilent: (since: number) => void;
-  readonly cutAll: (reason: CutReason) => void;
+  /** Ends every call and takes no more. */
+  readonly drain: () => void;
   readonly count: () => number;
   /** Resolves when no call runs, at the latest after `ms`. */
   readonly idle: (ms: number) => Promise<void>;
@@ -41,6 +42,7 @@ const concerns = (change: KeyChange, owner: { accountId: string; keyId: string }
 
 export const createOpenCalls = (max: number): OpenCalls => {
   const entries = new Set<Entry>();
+  let accepting = true;
   const cut = (entry: Entry, reason: CutReason): void => {
     if (entry.reason !== undefined) return;
     entry.reason = reason;
@@ -51,7 +53,7 @@ export const createOpenCalls = (max: number): OpenCalls => {
   };
   return {
     begin: () => {
-      if (entries.size >= max) return undefined;
+      if (!accepting || entries.size >= max) return undefined;
       const entry: Entry = {
         beganAt: performance.now(),
         abort: new AbortController(),
@@ -80,8 +82,9 @@ export const createOpenCalls = (max: number): OpenCalls => {
     cutSilent: (since) => {
       for (const entry of entries) if (entry.beganAt <= since) cut(entry, 'silence');
     },
-    cutAll: (reason) => {
-      for (const entry of entries) cut(entry, reason);
+    drain: () => {
+      accepting = false;
+      for (const entry of entries) cut(entry, 'draining');
     },
     count: () => entries.size,
     idle: async (ms) => {

@@ -46,7 +46,12 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   let offset = 0;
   const now = () => new Date(Date.now() + offset);
   const logged: string[] = [];
-  const destination = new Writable({ write: (chunk, _encoding, done) => (logged.push(String(chunk)), done()) });
+  const destination = new Writable({
+    write: (chunk, _encoding, done) => {
+      logged.push(String(chunk));
+      done();
+    },
+  });
 
   const [database, participants, secrets] = await Promise.all([
     createTestDatabase(),

@@ -52,6 +52,7 @@ export const createChangeWatch = (options: {
 
   return {
     differs: async (after, waitMs) => {
+      if (stopped) return after;
       if (waiters.size >= options.maxWaiters) throw new TooManyWaitersError('too many wait for key changes');
       const { promise, resolve, reject } = Promise.withResolvers<bigint>();
       waiters.add({ after, until: performance.now() + waitMs, resolve, reject });
@@ -64,6 +65,9 @@ export const createChangeWatch = (options: {
     },
     stop: () => {
       stopped = true;
+      // At once: the pool is closed soon after, and whoever waits may long be gone.
+      for (const waiter of waiters) waiter.resolve(waiter.after);
+      waiters.clear();
     },
   };
 };

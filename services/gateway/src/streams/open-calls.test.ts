@@ -1,0 +1,60 @@
+import { describe, expect, test } from '@jest/globals';
+import { createOpenCalls } from './open-calls.ts';
+
+const account = (n: number) => `acc_cn_01ARZ3NDEKTSV4RRFFQ69G5FA${n}`;
+const key = (n: number) => `key_cn_01ARZ3NDEKTSV4RRFFQ69G5FA${n}`;
+
+describe('open calls', () => {
+  test('a change ends the calls it concerns and no other', () => {
+    const calls = createOpenCalls(10);
+    const [a, b, c] = [calls.begin()!, calls.begin()!, calls.begin()!];
+    a.identify(account(1), key(1));
+    b.identify(account(1), key(2));
+    c.identify(account(2), key(3));
+    calls.apply([{ accountId: account(1), keyId: key(1), reason: 'revoked' }]);
+    expect([a, b, c].map((call) => call.reason())).toEqual(['revoked', undefined, undefined]);
+    calls.apply([{ accountId: account(1), keyId: null, reason: 'cancelled' }]);
+    expect([a, b, c].map((call) => call.reason())).toEqual(['revoked', 'cancelled', undefined]);
+    expect(b.signal.aborted).toBe(true);
+    calls.apply([{ accountId: account(2), keyId: null, reason: 'exhausted' }]);
+    expect(c.signal.aborted).toBe(false);
+  });
+
+  test('a change that arrives before the owner is known still counts', () => {
+    const calls = createOpenCalls(10);
+    const call = calls.begin()!;
+    calls.apply([{ accountId: account(1), keyId: null, reason: 'protected' }]);
+    expect(call.signal.aborted).toBe(false);
+    call.identify(account(1), key(1));
+    expect(call.reason()).toBe('protected');
+  });
+
+  test('silence ends only calls that ran through it', () => {
+    const calls = createOpenCalls(10);
+    const old = calls.begin()!;
+    const since = performance.now();
+    const fresh = calls.begin()!;
+    calls.cutSilent(since);
+    expect(old.reason()).toBe('silence');
+    expect(fresh.reason()).toBeUndefined();
+  });
+
+  test('places are bounded and given back', () => {
+    const calls = createOpenCalls(1);
+    const call = calls.begin()!;
+    expect(calls.begin()).toBeUndefined();
+    call.end();
+    expect(calls.begin()).toBeDefined();
+  });
+
+  test('draining ends all and takes no more', async () => {
+    const calls = createOpenCalls(5);
+    const call = calls.begin()!;
+    calls.drain();
+    expect(call.reason()).toBe('draining');
+    expect(calls.begin()).toBeUndefined();
+    call.end();
+    await calls.idle(1_000);
+    expect(calls.count()).toBe(0);
+  });
+});

@@ -1,0 +1,111 @@
+// Gateways with short patience: silence of key changes, places, and stopping.
+import { afterEach, describe, expect, test } from '@jest/globals';
+import OpenAI from 'openai';
+import { type Harness, model, startHarness, waitFor } from './harness.ts';
+
+let door: Harness | undefined;
+afterEach(async () => {
+  await door?.stop();
+  door = undefined;
+});
+
+const open = async (text = 'write 5000 words') => {
+  const stream = await door!
+    .client()
+    .chat.completions.create({ model, messages: [{ role: 'user', content: text }], stream: true });
+  let chunks = 0;
+  const ended = (async () => {
+    try {
+      for await (const _ of stream) chunks += 1;
+    } catch (error) {
+      if (error instanceof OpenAI.APIError) return error;
+      throw error;
+    }
+    return undefined;
+  })();
+  return { ended, chunks: () => chunks };
+};
+
+describe('limits', () => {
+  test('without news of keys for too long an open stream ends and is settled; a new call is verified and served', async () => {
+    door = await startHarness({ KEY_CHANGES_SILENCE_MS: '400' });
+    await waitFor(() => door!.neighbours.polls > 0);
+    await door.misbehave({ chunkDelayMs: 20 });
+    door.neighbours.mute = true;
+    const { ended, chunks } = await open();
+    const began = performance.now();
+    expect(await ended).toMatchObject({ code: 'unavailable' });
+    expect(performance.now() - began).toBeLessThan(6_000);
+    expect(chunks()).toBeGreaterThan(5);
+    await waitFor(() => door!.onlyHold().settled.length === 1);
+    expect(door.onlyHold().settled[0]?.outcome).toBe('interrupted');
+    await door.misbehave({});
+    const answer = await door
+      .client()
+      .chat.completions.create({ model, messages: [{ role: 'user', content: 'say: hi' }] });
+    expect(answer.choices[0]?.message.content).toBe('hi');
+  });
+
+  test('more calls than there are places are 503 with Retry-After', async () => {
+    door = await startHarness({ MAX_STREAMS: '1' });
+    await door.misbehave({ chunkDelayMs: 20 });
+    const first = await open('write 60 words');
+    const refused = await door
+      .client()
+      .chat.completions.create({ model, messages: [{ role: 'user', content: 'x' }] })
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ status: 503, code: 'unavailable' });
+    expect(await first.ended).toBeUndefined();
+    await waitFor(() => door!.onlyHold().settled.length === 1);
+    await door.misbehave({});
+    const answer = await door
+      .client()
+      .chat.completions.create({ model, messages: [{ role: 'user', content: 'say: hi' }] });
+    expect(answer.choices[0]?.message.content).toBe('hi');
+  });
+
+  test('stopping lets a stream go on for a while, then cuts and settles it', async () => {
+    door = await startHarness({ DRAIN_MS: '500' });
+    await door.misbehave({ chunkDelayMs: 20 });
+    const { ended, chunks } = await open();
+    await waitFor(() => chunks() > 3);
+    const before = chunks();
+    const began = performance.now();
+    await door.stopGateway();
+    expect(performance.now() - began).toBeGreaterThan(450);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await ended).toMatchObject({ code: 'unavailable' });
+    expect(chunks()).toBeGreaterThan(before + 3);
+    expect(door.onlyHold().settled).toMatchObject([{ outcome: 'interrupted' }]);
+  });
+
+  test('a client that leaves before its answer is not charged', async () => {
+    door = await startHarness();
+    await door.misbehave({ slowMs: 10_000 });
+    const gone = new AbortController();
+    const body = { model, messages: [{ role: 'user' as const, content: 'x' }] };
+    const answer = door
+      .client()
+      .chat.completions.create(body, { signal: gone.signal })
+      .catch((error: unknown) => error);
+    await waitFor(() => door!.neighbours.holds.size === 1);
+    gone.abort();
+    expect(await answer).toBeInstanceOf(OpenAI.APIUserAbortError);
+    await waitFor(() => door!.onlyHold().released === 1);
+    expect(door.onlyHold().settled).toEqual([]);
+  });
+
+  test('a call that waits for the model ends too when its key is revoked, and costs nothing', async () => {
+    door = await startHarness();
+    await door.misbehave({ slowMs: 10_000 });
+    const answer = door
+      .client()
+      .chat.completions.create({ model, messages: [{ role: 'user', content: 'x' }] })
+      .catch((error: unknown) => error);
+    await waitFor(() => door!.neighbours.holds.size === 1);
+    door.tell({ ...door.neighbours.owner, reason: 'revoked' });
+    expect(await answer).toMatchObject({ status: 401, code: 'key_revoked' });
+    await waitFor(() => door!.onlyHold().released === 1);
+    expect(door.onlyHold().settled).toEqual([]);
+  });
+});

@@ -1,0 +1,38 @@
+import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
+import { createKey, endpoints } from '@meridian/contracts/key-issuance.ts';
+import { databaseSnapshot } from '@meridian/testkit/endpoint-suite/database-snapshot.ts';
+import type { Sample } from '@meridian/testkit/endpoint-suite/suite-types.ts';
+import { endpointSuite } from '@meridian/testkit/endpoint-suite.ts';
+import pg from 'pg';
+import { startHarness } from './harness.ts';
+
+endpointSuite({
+  service: 'key-issuance',
+  endpoints,
+  start: async () => {
+    const service = await startHarness();
+    const pool = new pg.Pool({ connectionString: service.databaseUrl, max: 1 });
+    const [user, otherUser] = [service.newAccount(), service.newAccount()];
+    const { body } = await service.asUser(user, createKey, {
+      body: { name: 'k', product: 'payg' },
+      idempotencyKey: 'k',
+    });
+    return {
+      publicUrl: service.running.publicUrl,
+      internalUrl: service.running.internalUrl,
+      tokens: await service.tokens.suiteTokens('key-issuance', { user, otherUser }),
+      snapshot: () => databaseSnapshot(pool, ['outbox', 'inbox', 'inbox_sequence']),
+      sampleOf: (endpoint: EndpointDefinition): Sample | undefined => {
+        if (endpoint.id === 'revokeKey') return { params: { keyId: body.key.keyId } };
+        if (endpoint.id === 'getKeyStanding') return { params: { accountId: user } };
+        if (endpoint.id === 'fenceAccount.key-issuance') return { body: { accountId: user } };
+        if (endpoint.id === 'listKeyChanges') return { query: { wait: 0 } };
+        return undefined;
+      },
+      stop: async () => {
+        await pool.end();
+        await service.stop();
+      },
+    };
+  },
+});

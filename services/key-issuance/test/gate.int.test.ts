@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { balanceExhausted, balanceRestored } from '@meridian/contracts/events/billing.ts';
+import { accountCancelled, accountErasureRequested } from '@meridian/contracts/events/lifecycle.ts';
+import { accountProtected, protectionLifted } from '@meridian/contracts/events/moderation.ts';
+import { fenceKeyIssuance } from '@meridian/contracts/fence.ts';
+import { createKey, revokeKey, verifyKey } from '@meridian/contracts/key-issuance.ts';
+import { newId } from '@meridian/kit/ids.ts';
+import pg from 'pg';
+import { type Harness, startHarness, waitFor } from './harness.ts';
+
+let service: Harness;
+let admin: pg.Client;
+let shift = 0;
+const now = () => new Date(Date.now() + shift);
+beforeAll(async () => {
+  service = await startHarness({ overrides: { now } });
+  admin = new pg.Client({ connectionString: service.databaseUrl });
+  await admin.connect();
+});
+afterAll(async () => {
+  await admin?.end();
+  await service?.stop();
+});
+
+const newKey = async (accountId = service.newAccount()) => {
+  const { body } = await service.asUser(accountId, createKey, {
+    body: { name: 'k', product: 'payg' },
+    idempotencyKey: newId('idem', 'cn', now()),
+  });
+  return { accountId, keyId: body.key.keyId, secret: body.secret };
+};
+const standingOf = async (secret: string) => {
+  const { body } = await service.asService('gateway', verifyKey, { body: { key: secret, product: 'payg' } });
+  return body.valid ? 'valid' : body.refusal.code;
+};
+const becomes = (secret: string, code: string) => waitFor(async () => (await standingOf(secret)) === code);
+const protection = (ms: number) => ({
+  protectionId: newId('prt', 'cn', now()),
+  caseId: newId('cas', 'cn', now()),
+  until: new Date(now().getTime() + ms).toISOString(),
+});
+const balance = { balance: '0', currency: 'CNY' };
+const rowsOf = async (table: string, accountId: string) =>
+  (await admin.query(`select 1 from ${table} where account_id = $1`, [accountId])).rowCount;
+
+describe('protection', () => {
+  test('closes the gate with its case, end time and appeal, and lifting it opens the gate', async () => {
+    const key = await newKey();
+    const x = protection(3_600_000);
+    await service.emit('moderation', accountProtected, key.accountId, x);
+    await becomes(key.secret, 'account_protected');
+    const { body } = await service.asService('gateway', verifyKey, { body: { key: key.secret, product: 'payg' } });
+    expect(body).toEqual({
+      valid: false,
+      refusal: {
+        code: 'account_protected',
+        caseId: x.caseId,
+        until: x.until,
+        appealUrl: 'https://console.cn.meridian.example/appeal',
+      },
+    });
+    await service.emit('moderation', protectionLifted, key.accountId, { ...x, reason: 'overturned' });
+    await becomes(key.secret, 'valid');
+  });
+
+  test('lifting one does not lift another', async () => {
+    const key = await newKey();
+    const [x, y] = [protection(3_600_000), protection(7_200_000)];
+    await service.emit('moderation', accountProtected, key.accountId, x);
+    await service.emit('moderation', accountProtected, key.accountId, y);
+    await service.emit('moderation', protectionLifted, key.accountId, { ...y, reason: 'overturned' });
+    await waitFor(async () => {
+      const { rows } = await admin.query(
+        'select 1 from account_protection where protection_id = $1 and lifted_at is not null',
+        [y.protectionId],
+      );
+      return rows.length === 1;
+    });
+    expect(await standingOf(key.secret)).toBe('account_protected');
+    await service.emit('moderation', protectionLifted, key.accountId, { ...x, reason: 'overturned' });
+    await becomes(key.secret, 'valid');
+  });
+
+  test('ends by itself at its end time', async () => {
+    const key = await newKey();
+    await service.emit('moderation', accountProtected, key.accountId, protection(600_000));
+    await becomes(key.secret, 'account_protected');
+    shift += 601_000;
+    expect(await standingOf(key.secret)).toBe('valid');
+  });
+});
+
+describe('the other reasons', () => {
+  test('an exhausted balance closes the gate, a restored one opens it, and neither touches a protection', async () => {
+    const key = await newKey();
+    const x = protection(3_600_000);
+    await service.emit('billing', balanceExhausted, key.accountId, balance);
+    await becomes(key.secret, 'balance_exhausted');
+    await service.emit('moderation', accountProtected, key.accountId, x);
+    await becomes(key.secret, 'account_protected');
+    await service.emit('moderation', protectionLifted, key.accountId, { ...x, reason: 'overturned' });
+    await becomes(key.secret, 'balance_exhausted');
+    await service.emit('moderation', accountProtected, key.accountId, protection(3_600_000));
+    await becomes(key.secret, 'account_protected');
+    await service.emit('billing', balanceRestored, key.accountId, balance);
+    await waitFor(async () => {
+      const { rows } = await admin.query('select 1 from account_gate where account_id = $1 and exhausted_at is null', [
+        key.accountId,
+      ]);
+      return rows.length === 1;
+    });
+    expect(await standingOf(key.secret)).toBe('account_protected');
+  });
+
+  test('the cancellation event closes the gate by itself', async () => {
+    const key = await newKey();
+    await service.emit('identity', accountCancelled, key.accountId, { sagaId: newId('sag', 'cn', now()) });
+    await becomes(key.secret, 'account_cancelled');
+  });
+});
+
+describe('erasure', () => {
+  test('leaves nothing of the owner but what the law keeps; keys stay dead; late events change nothing', async () => {
+    const key = await newKey();
+    const other = await newKey(key.accountId);
+    await service.asUser(key.accountId, revokeKey, { params: { keyId: other.keyId } });
+    await service.emit('moderation', accountProtected, key.accountId, protection(3_600_000));
+    await becomes(key.secret, 'account_protected');
+    const sagaId = newId('sag', 'cn', now());
+    await service.asService('identity', fenceKeyIssuance, { body: { accountId: key.accountId, sagaId } });
+    await service.emit('identity', accountErasureRequested, key.accountId, { sagaId });
+    await waitFor(async () => (await rowsOf('account_tombstone', key.accountId)) === 1);
+
+    for (const table of ['api_key', 'account_gate', 'account_protection'])
+      expect(await rowsOf(table, key.accountId)).toBe(0);
+    const { rows } = await admin.query('select receipt from account_tombstone where account_id = $1', [key.accountId]);
+    expect(rows[0].receipt).toMatchObject({
+      erased: { api_keys: 2, protections: 1 },
+      retained: [{ class: 'key_audit', count: 5 }],
+    });
+    expect(await standingOf(key.secret)).toBe('account_cancelled');
+    expect(await standingOf(other.secret)).toBe('key_revoked');
+
+    await service.emit('moderation', accountProtected, key.accountId, protection(3_600_000));
+    await service.emit('billing', balanceExhausted, key.accountId, balance);
+    const last = await newKey();
+    await service.emit('billing', balanceExhausted, last.accountId, balance);
+    await becomes(last.secret, 'balance_exhausted');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const table of ['account_gate', 'account_protection']) expect(await rowsOf(table, key.accountId)).toBe(0);
+  });
+});
