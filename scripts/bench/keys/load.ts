@@ -10,7 +10,8 @@ const linesOf = (file: string): string[] => {
   return known;
 };
 
-const percentile = (sorted: Float64Array, share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+const percentile = (sorted: Float64Array, share: number) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
 const run = async (job: LoadJob): Promise<LoadReport> => {
   const bodies = linesOf(job.bodies);
@@ -34,7 +35,7 @@ const run = async (job: LoadJob): Promise<LoadReport> => {
         socket.write(`${head}${body.length}\r\n\r\n${body}`);
       };
       socket.on('data', (chunk) => {
-        received = received === '' ? chunk.latin1Slice() : received + chunk.latin1Slice();
+        received += chunk.toString('latin1');
         const end = received.indexOf('\r\n\r\n');
         if (end < 0) return;
         const at = received.indexOf('content-length: ');

@@ -63,7 +63,9 @@ const start = async ({ folder, databaseUrl, secrets }: Setup) => {
   };
   await (await getMigrations(options)).runMigrations();
   const auth: Auth = betterAuth(options);
-  const { user } = await auth.api.signUpEmail({ body: { email: 'bench@example.com', password: 'bench-of-keys-1', name: 'b' } });
+  const { user } = await auth.api.signUpEmail({
+    body: { email: 'bench@example.com', password: 'bench-of-keys-1', name: 'b' },
+  });
   const { id } = await auth.api.createApiKey({ body: { userId: user.id, name: 'k' } });
   await copyKeys(db, id, secrets);
   app.post('/internal/v1/keys/verify', async (request) => {

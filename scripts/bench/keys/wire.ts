@@ -68,7 +68,8 @@ export const answerParent = (answer: (message: never) => Promise<unknown>, stop:
   process.on('message', (message) => {
     answer(message as never).then(
       (value) => process.send?.({ value }),
-      (error: unknown) => process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) =>
+        process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
   });
   process.once('disconnect', () => {

@@ -9,9 +9,10 @@ import { fenceKeys } from '../../src/gates/fence-keys.ts';
 import { liftProtection, protectAccount } from '../../src/gates/protect-account.ts';
 import { coalesce } from '../../src/keys/coalesce.ts';
 import { createKey } from '../../src/keys/create-key.ts';
-import { findFacts } from '../../src/keys/key.store.ts';
 import type { KeyFacts } from '../../src/keys/key.ts';
+import { findFacts } from '../../src/keys/key-facts.store.ts';
 import { revokeKey } from '../../src/keys/revoke-key.ts';
+import { rotateKey } from '../../src/keys/rotate-key.ts';
 import { verifyKey } from '../../src/keys/verify-key.ts';
 import { silent } from '../harness.ts';
 import type { Key, Replica } from './run-history.ts';
@@ -30,6 +31,8 @@ const deps = {
     typeof revokeKey
   >[1]['publish'],
 };
+const unlimited = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null };
+const unbound = { project: 'p', expiresAt: null, models: null, endpoints: null, networks: null, limits: unlimited };
 const creating = { ...deps, peppers, maxKeysPerAccount: 50, baseUrl };
 
 export type FactsOf = (digest: Buffer) => Promise<KeyFacts | undefined>;
@@ -91,11 +94,17 @@ export const replicaOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }
     baseUrlOf: () => baseUrl,
     appealUrl: 'https://appeal.example',
     factsOf: wrap(coalesce({ read, maxBatch: 64, maxInFlight: 2, maxWaiting: 1_000, deadlineMs: 20_000 })),
+    accountModelLimits: { of: new Map(), others: unlimited },
+    takeRates: () => Promise.reject(new Error('nothing here has limits')),
     used: () => undefined,
   };
   return {
     verify: async (secret) => (await verifyKey(asked, { key: secret, product: 'payg' })).valid,
     revoke: async (key) => void (await db.transaction((tx) => revokeKey(tx, deps, key))),
+    rotate: async ({ accountId, keyId }) => {
+      const rotated = await db.transaction((tx) => rotateKey(tx, creating, { accountId, keyId, graceSeconds: 0 }));
+      return rotated.body.secret;
+    },
     cancel: async ({ accountId }) =>
       void (await db.transaction((tx) => fenceKeys(tx, deps, { accountId, sagaId: newId('sag', region, now()) }))),
     protect: async ({ accountId }, protectionId) => {
@@ -113,7 +122,7 @@ export const makeKeys = async (db: Database<Schema>, accounts: number, keysEach:
     db.transaction(async (tx) => {
       const keys: Key[] = [];
       for (let i = 0; i < keysEach; i += 1) {
-        const { body } = await createKey(tx, creating, { accountId, name: 'k', product: 'payg' });
+        const { body } = await createKey(tx, creating, { ...unbound, accountId, name: 'k', product: 'payg' });
         keys.push({ accountId, keyId: body.key.keyId, secret: body.secret });
       }
       return keys;
