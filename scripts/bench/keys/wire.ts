@@ -73,7 +73,7 @@ export const answerParent = (answer: (message: never) => Promise<unknown>, stop:
     );
   });
   process.once('disconnect', () => {
-    stop().finally(() => process.exit(0));
+    void stop().finally(() => process.exit(0));
   });
 };
 
