@@ -76,7 +76,7 @@ export const takeRates = `create function take_rates(
     end loop;
     update rate_window w
       set minute = n.minute, requests = n.requests, tokens = n.tokens, day = n.day, day_tokens = n.day_tokens
-      from unnest(subjects, minutes, requests, tokens, days, day_tokens, changed)
+      from unnest(subjects, minutes, take_rates.requests, take_rates.tokens, days, take_rates.day_tokens, changed)
         as n (subject, minute, requests, tokens, day, day_tokens, changed)
       where w.subject = n.subject and n.changed;
   end
