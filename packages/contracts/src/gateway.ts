@@ -10,20 +10,7 @@ export const upstreamFailed = problem('upstream_failed', 502, 'The model did not
 
 const keyProblems = Object.values(refusalProblems);
 
-export const openAiError = z.strictObject({
-  error: z.looseObject({
-    message: z.string(),
-    type: z.string(),
-    code: z.string(),
-    param: z.string().nullable(),
-    requestId: z.string(),
-    region: z.string().optional(),
-    baseUrl: z.string().optional(),
-    caseId: z.string().optional(),
-    until: z.string().optional(),
-    appealUrl: z.string().optional(),
-  }),
-});
+export { openAiError } from './openai-error.ts';
 
 const contentPart = z.looseObject({ type: z.string().max(40) });
 const message = z.looseObject({

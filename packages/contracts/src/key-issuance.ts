@@ -15,6 +15,7 @@ import {
 } from './common.ts';
 import { endpoint } from './endpoint.ts';
 import { fenceKeyIssuance } from './fence.ts';
+import { authorizeKey, authorizeKeyOfPost } from './key-authorize.ts';
 import { type ProblemDefinition, problem } from './problem.ts';
 
 // What is wrong with a key, in the words a gateway passes on.
@@ -541,6 +542,8 @@ export const endpoints = [
   revokeKey,
   revokeAllKeys,
   verifyKey,
+  authorizeKey,
+  authorizeKeyOfPost,
   reportKeyUsage,
   issuePlanKey,
   setPlan,

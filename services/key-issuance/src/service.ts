@@ -1,6 +1,8 @@
 // Composition root of key-issuance.
+import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { resolveRegion } from '@meridian/regions/region.ts';
+import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
 import { changeRoutes } from './changes/changes.routes.ts';
 import { headPosition, pruneChanges } from './changes/key-change.store.ts';
@@ -72,16 +74,18 @@ export const startKeyIssuance = async (
     ...queue,
     run: (questions) => retryConflicts(() => takeRates(db.read, questions, now())),
   });
-  verifyRoutes(platform.internalServer, {
+  const verifyDeps = {
     ...base,
     peppers,
-    baseUrlOf: (id, product) => directory[id]?.addresses.baseUrls[product],
+    baseUrlOf: (id: string, product: KeyProduct) => directory[id]?.addresses.baseUrls[product],
     appealUrl: profile.links.appeal,
     accountModelLimits,
     factsOf,
     takeRates: take,
     used: lastUsed.note,
-  });
+  };
+  verifyRoutes(platform.internalServer, verifyDeps);
+  authorizeRoutes(platform.internalServer, { ...verifyDeps, certificates: config.GATEWAY_CERTIFICATES });
   planRoutes(platform.internalServer, issuing);
   rateRoutes(platform.internalServer, { ...base, accountModelLimits });
   gateRoutes(platform.internalServer, base);

@@ -28,6 +28,8 @@ endpointSuite({
         if (['setPlan', 'getKeyStanding'].includes(endpoint.id)) return { params: { accountId: user } };
         if (['issuePlanKey', 'reportKeyUsage'].includes(endpoint.id)) return { body: { accountId: user } };
         if (endpoint.id === 'fenceAccount.key-issuance') return { body: { accountId: user } };
+        if (endpoint.id === 'authorizeKey' || endpoint.id === 'authorizeKeyOfPost')
+          return { headers: { 'x-meridian-product': 'payg', 'api-key': body.secret } };
         if (endpoint.id === 'listKeyChanges') return { query: { wait: 0 } };
         return undefined;
       },

@@ -12,7 +12,7 @@ import { createServiceVerifier } from '../auth/service-verifier.ts';
 import { createStaffVerifier } from '../auth/staff-verifier.ts';
 import { createUserVerifier } from '../auth/user-verifier.ts';
 import { createDatabase, type Database, type Tx } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
+import { assertMigrated, migrate } from '../db/migrate.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { createConsumer } from '../events/consumer.ts';
 import { createPostgresBus, migratePostgresBus } from '../events/postgres-bus.ts';
@@ -28,6 +28,7 @@ import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
+import { assertMode, regionDispatcher, regionTls } from './production.ts';
 import { type Running as Life, stopInOrder } from './run.ts';
 
 /** A started service. `publicUrl` and `internalUrl` are the origins of its listeners. */
@@ -69,17 +70,12 @@ export type Core = {
   readonly every: Background['every'];
 };
 
-/** In the embedded mode nothing may be reached from outside: plain HTTP is for the loopback interface only. */
-const assertLoopback = ({ PUBLIC_LISTEN, INTERNAL_LISTEN }: SharedConfig) => {
-  for (const [name, { host }] of Object.entries({ PUBLIC_LISTEN, INTERNAL_LISTEN }))
-    if (host !== '127.0.0.1' && host !== '::1')
-      throw new Error(`${name}: the embedded mode listens on 127.0.0.1 or [::1] only, not on ${host}`);
-};
-
 const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Database<S>) => {
   const { service, region, config, overrides = {} } = options;
-  assertLoopback(config);
   const now = overrides.now ?? (() => new Date());
+  assertMode(service, config, now());
+  const tls = regionTls(config);
+  const dispatcher = regionDispatcher(tls);
   const log =
     overrides.log ??
     createLog({
@@ -92,7 +88,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
   const directory = Object.fromEntries(
     Object.entries(options.directory).map(([id, { addresses }]) => [id, addresses.api]),
   );
-  const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded' });
+  const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(
     Object.entries(config.SERVICE_KEYS).map(async ([name, key]) => [name, await exportJWK(key)] as const),
@@ -121,6 +117,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       corsOrigins: options.corsOrigins,
       production: config.MERIDIAN_MODE !== 'embedded',
       ...verifiers,
+      ...(tls && { tls }),
       ...(db && { idempotency: db }),
       ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
@@ -135,7 +132,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     publicServer: server('public'),
     internalServer: server('internal'),
     call: async (endpoint, callOptions) =>
-      call(endpoint, { ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
+      call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
     every: background.every,
   };
   const listen = async () => {
@@ -155,6 +152,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       },
     },
     { name: 'background', stop: () => background.stop() },
+    { name: 'calls', stop: () => dispatcher?.close() },
   ];
   return { core, listen, stopSteps };
 };
@@ -215,8 +213,10 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     db,
     publish: (tx, event, message) => publish(tx, { service, region, now }, event, message),
     start: async ({ listensTo, reactions, prepare }) => {
-      await migrate({ url: config.DATABASE_URL, migrations, log });
-      await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+      if (config.MERIDIAN_MODE === 'embedded') {
+        await migrate({ url: config.DATABASE_URL, migrations, log });
+        await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+      } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
       await prepare?.();
       const topics = listensTo.map((publisher) => topicOf(region, publisher));
       const consumer =

@@ -15,7 +15,7 @@ import { ensureDatabases } from './databases.ts';
 import { startEdge } from './edge.ts';
 import type { RegionPorts } from './ports.ts';
 import type { EmbeddedSecrets } from './secrets.ts';
-import { type Env, serviceEnv } from './service-env.ts';
+import { type Env, outsideEnv, serviceEnv } from './service-env.ts';
 
 const programs: Readonly<Record<ServiceName, (env: Env) => Promise<Running>>> = {
   identity: startIdentity,
@@ -59,8 +59,23 @@ export const startRegion = async (options: {
   if (!secrets) throw new Error(`no secrets were drawn for region "${profile.id}"`);
   const databases = await ensureDatabases(options.postgres, profile.id, secrets);
   const outside = operatorView(options.secrets.sandbox, profile.id, options.sandbox);
-  const env = (service: ServiceName) =>
-    serviceEnv(service, { ...options, secrets, outside, databaseUrl: databases.urlOf, busUrl: databases.busUrl });
+  const loopback = (port: number) => `127.0.0.1:${port}`;
+  const env = (service: ServiceName): Env => ({
+    ...serviceEnv(service, {
+      ...options,
+      mode: 'embedded',
+      origin: `http://${loopback(ports.api)}`,
+      jwksUrl: `http://${loopback(ports.publicOf.identity)}/.well-known/jwks.json`,
+      listen: (name) => ({ public: loopback(ports.publicOf[name]), internal: loopback(ports.internalOf[name]) }),
+      internalUrl: (name) => `http://${loopback(ports.internalOf[name])}`,
+      trustedProxies: '127.0.0.1',
+      secrets,
+      databaseUrl: databases.urlOf,
+      databasePool: 4,
+      busUrl: databases.busUrl,
+    }),
+    ...outsideEnv(service, profile, outside),
+  });
 
   await registerStaffClient(options.sandbox.origin, profile.id, env('identity').STAFF_REDIRECT_URI as string);
 

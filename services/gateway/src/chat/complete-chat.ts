@@ -2,10 +2,10 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
+import { rateHeaders } from '@meridian/client/rate-headers.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import { fail, isRefusal } from '@meridian/kit/http/problems.ts';
 import { type Door, presentKey } from '../keys/present-key.ts';
-import { rateHeaders } from '../keys/rate-headers.ts';
 import { type KeyOwner, verifyKey } from '../keys/verify-key.ts';
 import { promptTokensBound, promptTokensEstimate } from '../metering/estimate.ts';
 import { type HoldDeps, openHold } from '../metering/holds.ts';

@@ -1,67 +1,18 @@
 // A refused key, in words that say what to do next.
+import { explainKeyRefusal, retryAfterOf } from '@meridian/client/key-refusal.ts';
+import { rateHeaders } from '@meridian/client/rate-headers.ts';
 import { type KeyRefusal, type RateWindow, refusalProblems } from '@meridian/contracts/key-issuance.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
-import { rateHeaders } from './rate-headers.ts';
-
-const use = (baseUrl: string | undefined) => (baseUrl === undefined ? '' : ` Use the Base URL ${baseUrl}`);
-
-const windowNames: Readonly<Record<RateWindow['kind'], string>> = {
-  requests_per_minute: 'requests per minute',
-  tokens_per_minute: 'tokens per minute',
-  tokens_per_day: 'tokens per day',
-};
-
-const explainRate = (exceeded: RateWindow | undefined): string => {
-  if (exceeded === undefined) return 'Too many requests; wait for Retry-After seconds';
-  const { scope, kind, limit, remaining, resetsAt } = exceeded;
-  const of = scope === 'key' ? 'this API key' : 'the account and this model';
-  return `The limit of ${limit} ${windowNames[kind]} of ${of} has ${remaining} left; it begins anew at ${resetsAt}`;
-};
-
-/** What happened and what to do next, for the person who reads the message of the error. */
-export const explainRefusal = (refusal: KeyRefusal): string => {
-  const { code, region, baseUrl, caseId, until, appealUrl } = refusal;
-  switch (code) {
-    case 'key_invalid':
-      return 'The API key is not valid; check that it was copied whole, or create one';
-    case 'key_revoked':
-      return 'This API key was revoked or rotated; use its new secret or create another';
-    case 'key_expired':
-      return 'This API key has expired; create another';
-    case 'key_region_mismatch':
-      return `This API key belongs to region ${region}, not to this one; it was not looked up here.${use(baseUrl)}`;
-    case 'key_product_mismatch':
-      return `This API key belongs to another product.${use(baseUrl)}`;
-    case 'account_protected':
-      return `The account has abnormal usage behavior and is under protection until ${until} (case ${caseId}). You may appeal at ${appealUrl}`;
-    case 'account_cancelled':
-      return 'The account is cancelled; its API keys have expired';
-    case 'account_frozen':
-      return 'The account is frozen while a refund is reviewed; calls go on when that is decided';
-    case 'plan_inactive':
-      return 'The account has no token plan in force; renew it, or use a pay-as-you-go key. Do not retry before that';
-    case 'balance_exhausted':
-      return 'The balance is used up; recharge to go on. Do not retry before that';
-    case 'ip_not_allowed':
-      return 'This API key may not be used from this address; its owner lists the addresses that may';
-    case 'model_not_allowed':
-      return 'This API key may not call this model; its owner lists the models it may call';
-    case 'endpoint_not_allowed':
-      return 'This API key may not call this endpoint; its owner lists the endpoints it may call';
-    case 'rate_limited':
-      return explainRate(refusal.exceeded);
-  }
-};
 
 export type RefusalContext = { readonly now: Date; readonly rates?: readonly RateWindow[] | undefined };
 
 export const refuseKey = (refusal: KeyRefusal, { now, rates }: RefusalContext = { now: new Date() }): never => {
   const { code, ...members } = refusal;
-  const resets = refusal.exceeded && Date.parse(refusal.exceeded.resetsAt) - now.getTime();
+  const retryAfter = retryAfterOf(refusal, now);
   return fail(refusalProblems[code], {
-    detail: explainRefusal(refusal),
+    detail: explainKeyRefusal(refusal),
     ...members,
-    ...(resets !== undefined && { retryAfter: Math.max(1, Math.ceil(resets / 1_000)) }),
+    ...(retryAfter !== undefined && { retryAfter }),
     ...(rates && { headers: rateHeaders(rates, now) }),
   });
 };

@@ -1,9 +1,10 @@
 // GET /v1/models: the models of this region's profile.
+
+import { rateHeaders } from '@meridian/client/rate-headers.ts';
 import { listModels } from '@meridian/contracts/gateway.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { HttpServer } from '@meridian/kit/http/server.ts';
 import { type Door, presentKey } from '../keys/present-key.ts';
-import { rateHeaders } from '../keys/rate-headers.ts';
 import { type VerifyDeps, verifyKey } from '../keys/verify-key.ts';
 
 type Deps = VerifyDeps & {
