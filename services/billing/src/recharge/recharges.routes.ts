@@ -36,8 +36,8 @@ const shown = (order: Order) => ({
 });
 
 export const rechargesRoutes = (billing: Billing, channels: Channels, gates: RechargeGates): void => {
-  const { platform, region, deps, wall } = billing;
-  const { db, publicServer } = platform;
+  const { platform, region, deps } = billing;
+  const { db, publicServer, wall } = platform;
   const { payment: terms, currencyStep } = region.profile;
   const limits = {
     minimum: BigInt(terms.minimumRecharge),

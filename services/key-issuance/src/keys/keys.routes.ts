@@ -6,20 +6,20 @@ import {
   verifyKey as verifyKeyEndpoint,
 } from '@meridian/contracts/key-issuance.ts';
 import type { Database } from '@meridian/kit/db/database.ts';
+import type { RegionWall } from '@meridian/kit/http/region-wall.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { HttpServer } from '@meridian/kit/http/server.ts';
 import type { Schema } from '../db/schema.ts';
-import { assertOwnRegion, type Home } from '../own-region.ts';
 import { type CreateKeyDeps, createKey } from './create-key.ts';
 import { listKeys } from './key.store.ts';
 import { readCursor, viewOf, writeCursor } from './key-view.ts';
 import { revokeKey } from './revoke-key.ts';
 import { type VerifyDeps, verifyKey } from './verify-key.ts';
 
-type OwnerDeps = CreateKeyDeps & { readonly db: Database<Schema>; readonly home: Home };
+type OwnerDeps = CreateKeyDeps & { readonly db: Database<Schema>; readonly wall: RegionWall };
 
 export const keyRoutes = (server: HttpServer, deps: OwnerDeps): void => {
-  const { db, home } = deps;
+  const { db, wall } = deps;
   route(server, createKeyEndpoint, ({ auth, body, idempotency }) =>
     idempotency.commit(db, (tx: Parameters<typeof createKey>[0]) =>
       createKey(tx, deps, { accountId: auth.accountId, ...body }),
@@ -35,7 +35,7 @@ export const keyRoutes = (server: HttpServer, deps: OwnerDeps): void => {
     return { status: 200, body: { items: page.map(viewOf), next } };
   });
   route(server, revokeKeyEndpoint, async ({ auth, params }) => {
-    assertOwnRegion(home, params.keyId);
+    wall(params.keyId);
     const row = await db.transaction((tx) => revokeKey(tx, deps, { accountId: auth.accountId, keyId: params.keyId }));
     return { status: 200, body: viewOf(row) };
   });

@@ -10,7 +10,6 @@ import {
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { Platform } from '@meridian/kit/run/platform.ts';
-import { assertHome, type RegionDirectory } from '../account/home.ts';
 import type { Schema } from '../db/schema.ts';
 import type { ModerationDeps } from '../deps.ts';
 import type { LiveRules } from '../rules/live-rules.ts';
@@ -20,13 +19,8 @@ import { decideCase } from './decide-case.ts';
 import { submitAppeal } from './submit-appeal.ts';
 import { viewCases, viewProtection } from './view-case.ts';
 
-export const caseRoutes = (
-  platform: Platform<Schema>,
-  directory: RegionDirectory,
-  deps: ModerationDeps,
-  rules: LiveRules,
-): void => {
-  const { db, region, publicServer, internalServer, log } = platform;
+export const caseRoutes = (platform: Platform<Schema>, deps: ModerationDeps, rules: LiveRules): void => {
+  const { db, wall, publicServer, internalServer, log } = platform;
 
   const viewOne = async (caseId: string) => {
     const row = await findCase(db.read, caseId);
@@ -40,7 +34,7 @@ export const caseRoutes = (
   }));
 
   route(publicServer, submitAppealEndpoint, async ({ auth: { accountId }, body: { caseId, text } }) => {
-    assertHome(region, directory, caseId);
+    wall(caseId);
     const { reviewHours } = rules.current().policy;
     const { appealId, dueAt } = await db.transaction((tx) =>
       submitAppeal(tx, deps, { accountId, caseId, text, reviewHours }),
@@ -50,7 +44,7 @@ export const caseRoutes = (
 
   route(publicServer, listCases, async ({ query, auth }) => {
     const { cursor, limit, state, appealed, accountId } = query;
-    if (accountId) assertHome(region, directory, accountId);
+    if (accountId) wall(accountId);
     const filter = { state, accountId, ...(appealed && { appealed: appealed === 'true' }) };
     const rows = await listCaseRows(db.read, filter, cursor ? readCursor(cursor) : undefined, limit + 1);
     const page = rows.slice(0, limit);
@@ -62,13 +56,13 @@ export const caseRoutes = (
   });
 
   route(publicServer, getCase, async ({ params: { caseId }, auth }) => {
-    assertHome(region, directory, caseId);
+    wall(caseId);
     log.info({ staffId: auth.staffId, cases: [caseId] }, 'cases were read');
     return { status: 200, body: await viewOne(caseId) };
   });
 
   route(publicServer, decideCaseEndpoint, async ({ params: { caseId }, body, auth: { staffId } }) => {
-    assertHome(region, directory, caseId);
+    wall(caseId);
     const { overrideDays } = rules.current().policy;
     await db.transaction((tx) =>
       decideCase(tx, deps, { caseId, staffId, verdict: body.decision, reason: body.reason, overrideDays }),
@@ -78,7 +72,7 @@ export const caseRoutes = (
   });
 
   route(internalServer, getModerationStanding, async ({ params: { accountId } }) => {
-    assertHome(region, directory, accountId);
+    wall(accountId);
     const open = await db.read
       .selectFrom('moderation_case')
       .select('id')
