@@ -16,8 +16,9 @@ import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { cancelAccount as cancel } from './cancel-account.ts';
-import { consequencesOf, participants, versionOf } from './cancellation.ts';
+import { consequencesOf, participants } from './cancellation.ts';
 import { readCancellation } from './cancellation-status.ts';
+import { versionOf } from './consequences-version.ts';
 import { driveFences } from './drive-fences.ts';
 import { askForStanding } from './participants.ts';
 
