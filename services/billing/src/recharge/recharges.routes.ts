@@ -7,9 +7,9 @@ import {
   listRecharges,
 } from '@meridian/contracts/billing.ts';
 import { invalidInput, notFound } from '@meridian/contracts/common.ts';
+import { pageFrom, readCursor, timePlace } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
-import { pageFrom, readCursor } from '../page-cursor.ts';
 import type { Billing } from '../platform.ts';
 import type { Channel } from './channel.ts';
 import type { Channels } from './channels.ts';
@@ -34,6 +34,8 @@ const shown = (order: Order) => ({
   expiresAt: order.expires_at.toISOString(),
   paidAt: order.paid_at?.toISOString() ?? null,
 });
+
+const place = timePlace('ord');
 
 export const rechargesRoutes = (billing: Billing, channels: Channels, gates: RechargeGates): void => {
   const { platform, region, deps } = billing;
@@ -102,8 +104,8 @@ export const rechargesRoutes = (billing: Billing, channels: Channels, gates: Rec
   });
 
   route(publicServer, listRecharges, async ({ auth, query: { cursor, limit } }) => {
-    const found = await listOrders(db.read, auth.accountId, { after: readCursor(cursor), limit });
-    const { rows, next } = pageFrom(found, limit, (order) => ({ at: order.created_at, id: order.id }));
+    const found = await listOrders(db.read, auth.accountId, { after: readCursor(place, cursor), limit });
+    const { rows, next } = pageFrom(found, limit, place, (order) => ({ at: order.created_at, id: order.id }));
     return { status: 200, body: { items: rows.map(shown), next } };
   });
 };

@@ -1,4 +1,4 @@
-import { notFound } from '@meridian/contracts/common.ts';
+import { idOf, notFound } from '@meridian/contracts/common.ts';
 import {
   decideCase as decideCaseEndpoint,
   getCase,
@@ -7,17 +7,21 @@ import {
   listCases,
   submitAppeal as submitAppealEndpoint,
 } from '@meridian/contracts/moderation.ts';
+import { instant, pageFrom, readCursor } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { Platform } from '@meridian/kit/run/platform.ts';
+import { z } from 'zod';
 import type { Schema } from '../db/schema.ts';
 import type { ModerationDeps } from '../deps.ts';
 import type { LiveRules } from '../rules/live-rules.ts';
 import { findCase, listCaseRows } from './case.store.ts';
-import { readCursor, writeCursor } from './case-cursor.ts';
 import { decideCase } from './decide-case.ts';
 import { submitAppeal } from './submit-appeal.ts';
 import { viewCases, viewProtection } from './view-case.ts';
+
+/** The list of work goes by urgency, then by the time a case is due. */
+const place = z.strictObject({ urgency: z.int().min(0).max(2), dueAt: instant, id: idOf('cas') });
 
 export const caseRoutes = (platform: Platform<Schema>, deps: ModerationDeps, rules: LiveRules): void => {
   const { db, wall, publicServer, internalServer, log } = platform;
@@ -46,13 +50,10 @@ export const caseRoutes = (platform: Platform<Schema>, deps: ModerationDeps, rul
     const { cursor, limit, state, appealed, accountId } = query;
     if (accountId) wall(accountId);
     const filter = { state, accountId, ...(appealed && { appealed: appealed === 'true' }) };
-    const rows = await listCaseRows(db.read, filter, cursor ? readCursor(cursor) : undefined, limit + 1);
-    const page = rows.slice(0, limit);
-    const last = page.at(-1);
-    const next =
-      rows.length > limit && last ? writeCursor({ urgency: last.urgency, dueAt: last.due_at, id: last.id }) : null;
-    log.info({ staffId: auth.staffId, cases: page.map(({ id }) => id) }, 'cases were read');
-    return { status: 200, body: { items: await viewCases(db.read, deps, page), next } };
+    const found = await listCaseRows(db.read, filter, readCursor(place, cursor), limit + 1);
+    const { rows, next } = pageFrom(found, limit, place, ({ urgency, due_at: dueAt, id }) => ({ urgency, dueAt, id }));
+    log.info({ staffId: auth.staffId, cases: rows.map(({ id }) => id) }, 'cases were read');
+    return { status: 200, body: { items: await viewCases(db.read, deps, rows), next } };
   });
 
   route(publicServer, getCase, async ({ params: { caseId }, auth }) => {
