@@ -13,6 +13,7 @@ import { startVerification } from '@meridian/verification/service.ts';
 import type { RunningPostgres } from '../postgres/start-postgres.ts';
 import { ensureDatabases } from './databases.ts';
 import { startEdge } from './edge.ts';
+import { registerLoginApps } from './login-env.ts';
 import type { RegionPorts } from './ports.ts';
 import type { EmbeddedSecrets } from './secrets.ts';
 import { type Env, serviceEnv } from './service-env.ts';
@@ -63,6 +64,8 @@ export const startRegion = async (options: {
     serviceEnv(service, { ...options, secrets, outside, databaseUrl: databases.urlOf, busUrl: databases.busUrl });
 
   await registerStaffClient(options.sandbox.origin, profile.id, env('identity').STAFF_REDIRECT_URI as string);
+  const loginBase = `http://127.0.0.1:${ports.api}/v1/logins`;
+  await registerLoginApps(options.sandbox.origin, profile.id, profile.registration.federated, loginBase);
 
   const names = Object.keys(programs) as ServiceName[];
   const services = names.filter((name) => name !== 'gateway');

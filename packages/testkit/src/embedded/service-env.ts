@@ -3,6 +3,7 @@ import type { ServiceName } from '@meridian/contracts/endpoint.ts';
 import type { Profile } from '@meridian/regions/profile.ts';
 import type { RegionDirectory } from '@meridian/regions/region.ts';
 import type { OperatorView } from '@meridian/sandbox/operator-view.ts';
+import { loginEnv } from './login-env.ts';
 import type { RegionPorts } from './ports.ts';
 import type { RegionSecrets } from './secrets.ts';
 
@@ -56,7 +57,8 @@ const stored = (service: ServiceName, o: RegionEnvOptions): Env => ({
 });
 
 const own: Readonly<Record<ServiceName, (o: RegionEnvOptions) => Env>> = {
-  identity: ({ secrets, outside, ports }) => ({
+  identity: ({ profile, secrets, outside, ports }) => ({
+    ...loginEnv(profile.registration.federated, outside),
     IDENTIFIER_PEPPER: secrets.identity.identifierPepper,
     CODE_PEPPER: secrets.identity.codePepper,
     // The sandbox is no carrier: a person trying things out need not wait a minute. All other limits are as in production.
