@@ -55,7 +55,7 @@ const databaseUrl = (service: ServiceName, role: 'owner' | 'application', passwo
   return `postgres://${names[role]}:${password}@${names.host}:5432/${names.database}?${tls}`.replaceAll('%2F', '/');
 };
 
-const settingsOf = ({ profile, directory, port }: InitOptions): Record<string, string> => {
+const settingsOf = ({ profile, directory, port, sandbox }: InitOptions): Record<string, string> => {
   const own = directory[profile.id];
   if (!own) throw new Error(`the directory does not name region "${profile.id}"`);
   const { uid, gid } = containerUser();
@@ -71,6 +71,7 @@ const settingsOf = ({ profile, directory, port }: InitOptions): Record<string, s
     CONTAINER_UID: String(uid),
     CONTAINER_GID: String(gid),
     LOG_LEVEL: 'info',
+    ...(sandbox && { OUTSIDE_CA: `${mounted}/outside-ca.crt` }),
   };
 };
 

@@ -1,5 +1,5 @@
 // The sandbox of the container stacks: one for all regions on this machine, each with credentials of its own.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { profiles } from '@meridian/regions/region.ts';
 import type { SandboxSecrets } from '@meridian/sandbox/config.ts';
@@ -8,9 +8,11 @@ import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { sandboxConfig } from '@meridian/testkit/embedded/sandbox-config.ts';
 import { openAuthority } from './certificates.ts';
 import { regionsFolder, sandboxPorts } from './layout.ts';
-import { readJson, writeAll, writeSecret } from './store.ts';
+import { containerUser, readJson, writeAll, writeSecret } from './store.ts';
 
 const host = 'sandbox.localhost';
+/** What the container sees; the key of its CA lies beside it. */
+const mounted = 'container';
 
 export type SandboxAccess = {
   readonly origin: string;
@@ -23,7 +25,7 @@ type World = { models: unknown; staff: unknown; redirectUris: Record<string, str
 
 /** Draws what is missing: credentials for `region`, the sandbox's certificate, its models and staff. */
 export const initSandbox = async (root: string, region: string, origin: string): Promise<SandboxAccess> => {
-  const folder = join(regionsFolder(root), 'sandbox');
+  const folder = join(regionsFolder(root), 'sandbox', mounted);
   const files = { secrets: join(folder, 'secrets.json'), world: join(folder, 'world.json') };
   const kept = readJson<SandboxSecrets>(files.secrets);
   const drawn = kept?.regions[region] ? undefined : await createSandboxSecrets([region]);
@@ -36,7 +38,10 @@ export const initSandbox = async (root: string, region: string, origin: string):
   const callback = `${origin}/staff/v1/sign-in/callback`;
   writeSecret(files.world, JSON.stringify({ models, staff, redirectUris: { ...redirectUris, [region]: [callback] } }));
 
-  const authority = await openAuthority(join(folder, 'ca'), 'sandbox');
+  const { uid, gid } = containerUser();
+  // The root compose file has no env file of a region; only who is not its default user needs one.
+  if (uid !== 1000) writeFileSync(join(root, '.env'), `CONTAINER_UID=${uid}\nCONTAINER_GID=${gid}\n`);
+  const authority = await openAuthority(join(regionsFolder(root), 'sandbox', 'ca'), 'sandbox');
   if (!existsSync(join(folder, 'server.crt'))) {
     const server = await authority.issue({
       name: host,
@@ -57,7 +62,7 @@ export const writeTrust = async (root: string, regions: readonly string[]): Prom
     const authority = join(folder, id, 'ca');
     if (existsSync(join(authority, 'ca.crt'))) bundles.push((await openAuthority(authority, id)).bundle());
   }
-  const path = join(folder, 'sandbox', 'trust.crt');
+  const path = join(folder, 'sandbox', mounted, 'trust.crt');
   writeSecret(path, bundles.join(''));
   return path;
 };
