@@ -15,7 +15,7 @@ import { createDatabase, type Database, type Tx } from '../db/database.ts';
 import { assertMigrated, migrate } from '../db/migrate.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { createConsumer } from '../events/consumer.ts';
-import { createPostgresBus, migratePostgresBus } from '../events/postgres-bus.ts';
+import { migratePostgresBus } from '../events/postgres-bus.ts';
 import { type EventMessage, publish } from '../events/publish.ts';
 import type { Reaction } from '../events/reaction.ts';
 import { createRelay } from '../events/relay.ts';
@@ -27,6 +27,7 @@ import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
+import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
 import { assertMode, regionDispatcher, regionTls } from './production.ts';
 import { type Running as Life, stopInOrder } from './run.ts';
@@ -203,7 +204,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   });
   const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
-  const bus = createPostgresBus({ url: config.EVENT_BUS_URL, log, now, poolSize: 2 });
+  const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
   for (const server of [core.publicServer, core.internalServer])
@@ -215,7 +216,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     start: async ({ listensTo, reactions, prepare }) => {
       if (config.MERIDIAN_MODE === 'embedded') {
         await migrate({ url: config.DATABASE_URL, migrations, log });
-        await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+        if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
       } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
       await prepare?.();
       const topics = listensTo.map((publisher) => topicOf(region, publisher));
