@@ -59,7 +59,10 @@ const regionFile = (id: string): string => {
 const rootFile = (ids: readonly string[]) =>
   toText({
     name: 'meridian',
-    include: ids.map((id) => ({ path: `infra/compose/${id}.generated.yml`, env_file: `infra/regions/${id}.env` })),
+    include: ids.map((id) => ({
+      path: `infra/compose/${id}.generated.yml`,
+      env_file: `\${MERIDIAN_REGIONS:-infra/regions}/${id}.env`,
+    })),
     services: {
       sandbox: {
         // Stands for the outside world, so each region reaches it by its own way out; it joins none of them to another.
@@ -87,7 +90,8 @@ const rootFile = (ids: readonly string[]) =>
         },
         networks: Object.fromEntries(ids.map((id) => [`${id}-outside`, { aliases: ['sandbox.localhost'] }])),
         ports: ['127.0.0.1:7443:7443'],
-        volumes: ['./infra/regions/sandbox/container:/run/secrets:ro'],
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: compose's own syntax
+        volumes: ['${MERIDIAN_REGIONS:-./infra/regions}/sandbox/container:/run/secrets:ro'],
       },
     },
   });
@@ -99,7 +103,7 @@ export const composeFiles = (): ReadonlyMap<string, string> => {
     ...ids.map((id) => [`infra/compose/${id}.generated.yml`, head(regionFile(id))] as const),
     [
       'docker-compose.yml',
-      head('# Both regions and the sandbox on one machine: docs/operations.md, "From nothing".\n' + rootFile(ids)),
+      head(`# Both regions and the sandbox on one machine: docs/operations.md, "From nothing".\n${rootFile(ids)}`),
     ],
   ]);
 };
