@@ -21,7 +21,6 @@ import { pollOrders } from './recharge/poll-orders.ts';
 import { createRealNameGate } from './recharge/real-name-gate.ts';
 import { rechargesRoutes } from './recharge/recharges.routes.ts';
 import { verificationsReactions } from './recharge/verifications.reactions.ts';
-import { createRegionWall } from './region-wall.ts';
 import { chargesRoutes } from './usage/charges.routes.ts';
 import { holdsRoutes } from './usage/holds.routes.ts';
 import { sweepHolds } from './usage/sweep-holds.ts';
@@ -49,7 +48,7 @@ export const startBilling = async (
   const { now, log, publish, db } = platform;
   const metrics = createBillingMetrics(platform.metrics);
   const deps: BillingDeps = { region: region.id, currency: profile.currency, now, publish, metrics };
-  const billing: Billing = { platform, region, deps, wall: createRegionWall(region.id, region.directory) };
+  const billing: Billing = { platform, region, deps };
   const channels = createChannels(channelValues, { now, log, profile });
 
   rechargesRoutes(billing, channels, {

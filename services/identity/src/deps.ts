@@ -14,7 +14,7 @@ import type { StaffProvider } from './staff/staff-provider.ts';
 
 type FromPlatform = Pick<
   Platform<IdentitySchema>,
-  'now' | 'log' | 'metrics' | 'db' | 'publish' | 'call' | 'every' | 'publicServer' | 'internalServer'
+  'now' | 'log' | 'metrics' | 'db' | 'publish' | 'call' | 'every' | 'wall' | 'publicServer' | 'internalServer'
 >;
 
 export type IdentityDeps = FromPlatform & {

@@ -36,11 +36,10 @@ export const startKeyIssuance = async (
     migrations,
     overrides,
   });
-  const { db, now, log, publish } = platform;
-  const home = { region, addressOf: (id: string) => directory[id]?.addresses.api };
+  const { db, now, log, publish, wall } = platform;
   const peppers = peppersOf(config.KEY_PEPPERS);
   const auditRetention = profile.retention.securityLog;
-  const base = { service: platform.service, region, now, publish, db, home, log };
+  const base = { service: platform.service, region, now, publish, db, wall, log };
   const baseUrl = profile.addresses.baseUrls.payg;
 
   keyRoutes(platform.publicServer, { ...base, peppers, maxKeysPerAccount: config.MAX_KEYS_PER_ACCOUNT, baseUrl });

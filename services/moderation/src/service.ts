@@ -50,9 +50,9 @@ export const startModeration = async (
   const rules = createLiveRules({ db, log });
 
   matchRoutes(platform, { rules, fingerprintKey: config.FINGERPRINT_KEY });
-  scoreRoutes(platform, region.directory, deps, rules);
-  caseRoutes(platform, region.directory, deps, rules);
-  fenceRoutes(platform, region.directory);
+  scoreRoutes(platform, deps, rules);
+  caseRoutes(platform, deps, rules);
+  fenceRoutes(platform);
 
   every(rulesPollMs, 'rules in force', rules.refresh);
   every(expiryMs, 'expire protections', () => expireEnded(db, deps, log));

@@ -45,8 +45,8 @@ export const startVerification = async (
   });
   const flow = realName && flowOf(realName);
 
-  verificationRoutes(platform, region.directory, flow);
-  fenceRoutes(platform, region.directory);
+  verificationRoutes(platform, flow);
+  fenceRoutes(platform);
   if (flow)
     platform.every(sweepMs, 'sweep submissions', async () => {
       await sweepSubmissions(flow);

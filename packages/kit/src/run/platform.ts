@@ -22,6 +22,7 @@ import { createRelay } from '../events/relay.ts';
 import type { Verifiers } from '../http/authenticate.ts';
 import { cleanIdempotencyKeys } from '../http/idempotency.ts';
 import type { ProblemRenderer } from '../http/problems.ts';
+import { createRegionWall, type Directory, type RegionWall } from '../http/region-wall.ts';
 import { createServer, type HttpServer } from '../http/server.ts';
 import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
@@ -42,9 +43,6 @@ export type Overrides = {
   readonly destination?: DestinationStream;
   readonly verifiers?: Verifiers;
 };
-
-/** Public address of every region by id: refusals name the home of what belongs elsewhere. */
-export type Directory = Readonly<Record<string, { readonly addresses: { readonly api: string } }>>;
 
 export type CoreOptions = {
   readonly service: ServiceName;
@@ -69,10 +67,12 @@ export type Core = {
   /** Calls another service's internal endpoint with a token of this service. */
   readonly call: <E extends EndpointDefinition>(endpoint: E, options: CallOptions<E>) => Promise<CallAnswer<E>>;
   readonly every: Background['every'];
+  /** Refuses ids of other regions: what a route is given from outside and looks up goes through it first. */
+  readonly wall: RegionWall;
 };
 
 const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Database<S>) => {
-  const { service, region, config, overrides = {} } = options;
+  const { service, region, directory, config, overrides = {} } = options;
   const now = overrides.now ?? (() => new Date());
   assertMode(service, config, now());
   const tls = regionTls(config);
@@ -86,9 +86,6 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(overrides.destination && { destination: overrides.destination }),
     });
   const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
-  const directory = Object.fromEntries(
-    Object.entries(options.directory).map(([id, { addresses }]) => [id, addresses.api]),
-  );
   const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(
@@ -135,6 +132,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     call: async (endpoint, callOptions) =>
       call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
     every: background.every,
+    wall: createRegionWall(region, directory),
   };
   const listen = async () => {
     const internal = await core.internalServer.listen(config.INTERNAL_LISTEN);
