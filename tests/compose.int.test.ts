@@ -93,6 +93,22 @@ describeNeeding('docker compose', available, 'both regions in containers', () =>
     60_000,
   );
 
+  test('secrets, passwords and the private authority of a running region are replaced', async () => {
+    const before = readFileSync(join(stack.folder, 'cn', 'billing', 'INTERNAL_TLS_CA'), 'utf8');
+    expect(await stack.region('rotate', 'cn', 'databases')).toContain('exec billing-db /etc/meridian/roles.sh');
+    for (const service of ['identity', 'verification', 'billing', 'key-issuance', 'moderation'])
+      expect(await stack.exec(`cn-${service}-db`, '/etc/meridian/roles.sh')).toMatchObject({ code: 0 });
+    await stack.region('rotate', 'cn', 'ca');
+    const both = readFileSync(join(stack.folder, 'cn', 'billing', 'INTERNAL_TLS_CA'), 'utf8');
+    expect(both.split('BEGIN CERTIFICATE').length).toBe(3);
+    expect(both).toContain(before.trim());
+    await stack.up('--force-recreate', 'cn-edge', 'sandbox');
+    expect(await stack.region('rotate', 'cn', 'ca-finish')).toContain('replaced');
+    expect(readFileSync(join(stack.folder, 'cn', 'billing', 'INTERNAL_TLS_CA'), 'utf8')).not.toContain(before.trim());
+    const region = await stack.get('cn', '/v1/region');
+    expect(region).toMatchObject({ status: 200, body: { id: 'cn' } });
+  }, 400_000);
+
   test('listeners on this machine are on loopback alone', async () => {
     const { stdout } = await stack.compose('ps', '--format', '{{.Ports}}');
     const published = [...stdout.matchAll(/(\S+):(\d+)->/g)].map(([, host, port]) => `${host}:${port}`);

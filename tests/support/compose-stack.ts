@@ -1,9 +1,11 @@
 // The container stack of both regions as an operator brings it up, under a project and a folder of secrets of its own, and gone without a trace.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Agent, request } from 'undici';
+import { lookupLocalhost } from './reach-stack.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const regions = ['cn', 'global'] as const;
@@ -72,12 +74,20 @@ export const createComposeStack = (project = `meridian-test-${process.pid}`) => 
       for (const id of regions)
         await must('npm run region', process.execPath, script('region', 'init', id, '--sandbox', '--into', folder));
     },
+    /** npm run region with this folder. */
+    region: (...args: string[]) =>
+      must('npm run region', process.execPath, script('region', ...args, '--into', folder)),
     /** Resolves when every container is healthy. */
-    up: async () => {
-      const failed = await must('docker compose up', 'docker', compose('up', '--detach', '--wait', '--quiet-pull'), {
-        env,
-        timeoutMs: 600_000,
-      }).then(
+    up: async (...args: string[]) => {
+      const failed = await must(
+        'docker compose up',
+        'docker',
+        compose('up', '--detach', '--wait', '--quiet-pull', ...args),
+        {
+          env,
+          timeoutMs: 600_000,
+        },
+      ).then(
         () => undefined,
         (error: Error) => error,
       );
@@ -95,6 +105,15 @@ export const createComposeStack = (project = `meridian-test-${process.pid}`) => 
           timeoutMs: 300_000,
         },
       ),
+    /** GET at a region's public origin, from this machine. */
+    get: async (id: StackRegion, path: string) => {
+      const ca = readFileSync(caFile, 'utf8');
+      const dispatcher = new Agent({ connect: { lookup: lookupLocalhost, ca } });
+      const { statusCode, body } = await request(addresses[id] + path, { dispatcher });
+      const answer = { status: statusCode, body: await body.json() };
+      await dispatcher.close();
+      return answer;
+    },
     compose: (...args: string[]) => outcomeOf('docker', compose(...args), { env }),
     /** Runs a program in a running container. */
     exec: (container: string, ...command: string[]) =>

@@ -6,7 +6,8 @@ import type { LookupFunction } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { Agent, setGlobalDispatcher } from 'undici';
 
-const lookup: LookupFunction = (host, options, done) => {
+/** Resolves names below .localhost to this machine, all others as usual. */
+export const lookupLocalhost: LookupFunction = (host, options, done) => {
   if (!host.endsWith('.localhost')) return resolve(host, options, done);
   return options.all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);
 };
@@ -20,5 +21,5 @@ export const reachStack = (caFile: string | undefined): void => {
     if (added.length === 0) throw new Error(`${caFile} holds no certificate`);
     setDefaultCACertificates([...getCACertificates('default'), ...added]);
   }
-  setGlobalDispatcher(new Agent({ connect: { lookup } }));
+  setGlobalDispatcher(new Agent({ connect: { lookup: lookupLocalhost } }));
 };
