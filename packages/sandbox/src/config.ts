@@ -80,12 +80,20 @@ export type StaffPerson = { sub: string; name: string; email: string; roles: str
 
 export type SandboxConfig = {
   secrets: SandboxSecrets;
-  /** Ports on 127.0.0.1; 0 lets the system choose. */
+  /** Address to listen on; 127.0.0.1 unless told. Containers of several regions reach one sandbox by their own networks. */
+  host?: string;
+  /** Certificate and key in PEM: https, and STARTTLS for mail. Without: plain, for loopback alone. */
+  tls?: { key: string; cert: string };
+  /** How everyone reaches the sandbox, e.g. https://sandbox.localhost:7443; by default the address it listens on. */
+  origin?: string;
+  /** Ports; 0 lets the system choose. */
   http: { port: number };
   smtp: { port: number };
   now: () => Date;
   models: ModelConfig[];
   staff: StaffPerson[];
+  /** Redirect addresses of each region's OIDC client known from the start; more come by the control interface. */
+  redirectUris?: Readonly<Record<string, readonly string[]>>;
   notifications: {
     /** Factor on every waiting time of the documented retry schedules: 1 is real time, 0.0001 turns 15 s into 1.5 ms. */
     timeScale: number;

@@ -1,4 +1,5 @@
 // The composition root: what billing is made of.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { accountsReactions } from './account/accounts.reactions.ts';
 import { fencesRoutes } from './account/fences.routes.ts';
@@ -66,7 +67,7 @@ export const startBilling = async (
   platform.every(proveMs, 'prove balances', () => proveAllBalances(billing));
 
   return platform.start({
-    listensTo: ['identity', 'verification'],
+    listensTo: listensTo.billing,
     reactions: [...accountsReactions(billing), ...verificationsReactions()],
     prepare: () =>
       db.transaction(async (tx) => {

@@ -1,4 +1,5 @@
 // The composition root of identity: what it is made of, which routes and reactions it has.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { createPlatform, type Overrides, type Platform, type Running } from '@meridian/kit/run/platform.ts';
 import { accountRoutes } from './account/account.routes.ts';
 import { makeFencesDue } from './cancellation/cancellation.store.ts';
@@ -114,7 +115,7 @@ export const startIdentity = async (
   housekeeping({ ...deps, signingKeySeal });
 
   const running = await platform.start({
-    listensTo: ['verification', 'billing', 'key-issuance', 'moderation'],
+    listensTo: listensTo.identity,
     reactions: cancellationReactions(deps),
     prepare: async () => {
       await platform.db.transaction((tx) => rotateSigningKeys(tx, { now: deps.now, signingKeySeal }));

@@ -1,4 +1,5 @@
 // Composition root of key-issuance.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { resolveRegion } from '@meridian/regions/region.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
@@ -74,7 +75,7 @@ export const startKeyIssuance = async (
   });
 
   const running = await platform.start({
-    listensTo: ['identity', 'billing', 'moderation'],
+    listensTo: listensTo['key-issuance'],
     reactions: gateReactions({ ...base, auditRetention }),
   });
   return {

@@ -1,4 +1,5 @@
 // Composition root of moderation.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { eraseAccount } from './account/erase-account.ts';
@@ -68,7 +69,7 @@ export const startModeration = async (
 
   const eventDeps = { service, region: region.id, now } as const;
   return platform.start({
-    listensTo: ['identity'],
+    listensTo: listensTo.moderation,
     reactions: [
       eraseOnRequest<Schema>(eventDeps, { erase: (tx, accountId) => eraseAccount(tx, eventDeps, accountId) }),
     ],

@@ -1,6 +1,6 @@
 // The one file that knows kafkajs. What the adapter needs of it passes through here, so that the client can be exchanged.
 // Its known faults, and the rules that turn them into duplicates at worst, are listed in docs/decisions/0009-kafka-client.md.
-import { type Admin, Kafka, type LogEntry, logLevel } from 'kafkajs';
+import kafkajs, { type Admin, Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { Logger } from '../telemetry/log.ts';
 
 export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer, RecordMetadata } from 'kafkajs';
@@ -55,3 +55,24 @@ export const createKafkaClient = (options: KafkaConnection): Kafka =>
 /** An admin that gives up soon: whoever uses it repeats or reports. */
 export const createAdmin = (client: Kafka): Admin =>
   client.admin({ retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 } });
+
+/** One thing that a principal may do with a topic or a consumer group. */
+export type Right = {
+  readonly principal: string;
+  readonly operation: 'READ' | 'WRITE' | 'DESCRIBE';
+} & ({ readonly topic: string } | { readonly group: string });
+
+/** Grants `rights` from any host. */
+export const allow = async (admin: Admin, rights: readonly Right[]): Promise<void> => {
+  await admin.createAcls({
+    acl: rights.map((right) => ({
+      resourceType: 'topic' in right ? kafkajs.AclResourceTypes.TOPIC : kafkajs.AclResourceTypes.GROUP,
+      resourceName: 'topic' in right ? right.topic : right.group,
+      resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+      principal: right.principal,
+      host: '*',
+      operation: kafkajs.AclOperationTypes[right.operation],
+      permissionType: kafkajs.AclPermissionTypes.ALLOW,
+    })),
+  });
+};

@@ -37,7 +37,7 @@ type Identity = UserAuth | StaffAuth | ServiceAuth | null;
 export const createAuthenticator = (
   endpoint: EndpointDefinition,
   verifiers: Verifiers,
-): ((authorization: string | undefined) => Promise<Identity>) | undefined => {
+): ((authorization: string | undefined, certificateName?: string) => Promise<Identity>) | undefined => {
   const { auth, id } = endpoint;
   const missing = (name: string): never => {
     throw new Error(`Endpoint ${id} needs ${name}, but the server was created without it`);
@@ -57,8 +57,11 @@ export const createAuthenticator = (
   }
   if (auth.kind === 'service') {
     const verify = verifiers.verifyService ?? missing('verifyService');
-    return async (authorization) => {
+    return async (authorization, certificateName) => {
       const service = await verify(bearerOf(authorization));
+      // Under mutual TLS a stolen token is worth nothing without the certificate of the service it was made for.
+      if (certificateName !== undefined && certificateName !== service.caller)
+        fail(unauthenticated, { detail: 'The client certificate names another service than the token' });
       if (!auth.callers.includes(service.caller)) fail(forbidden, { detail: `${service.caller} may not call this` });
       return service;
     };

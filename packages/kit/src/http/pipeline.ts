@@ -5,6 +5,7 @@ import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { ServiceAuth, StaffAuth, UserAuth } from './authenticate.ts';
 import { createAuthenticator, type Verifiers } from './authenticate.ts';
+import { certificateNameOf } from './certificate-name.ts';
 import { refusalOf } from './errors.ts';
 import type { AnyAnswer } from './handler.ts';
 import { type Claim, claimKey, type IdempotencyStore, readKey, requestHash } from './idempotency.ts';
@@ -175,7 +176,10 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
     // After the flood guard (onRequest), before the body is read: who may not call is not listened to.
     preParsing: async (request) => {
       if (authenticate !== undefined)
-        request.setDecorator('identity', await authenticate(request.headers.authorization));
+        request.setDecorator(
+          'identity',
+          await authenticate(request.headers.authorization, certificateNameOf(request.raw.socket)),
+        );
     },
     handler: run,
     errorHandler: (error, request) => {

@@ -12,10 +12,10 @@ import { createServiceVerifier } from '../auth/service-verifier.ts';
 import { createStaffVerifier } from '../auth/staff-verifier.ts';
 import { createUserVerifier } from '../auth/user-verifier.ts';
 import { createDatabase, type Database, type Tx } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
+import { assertMigrated, migrate } from '../db/migrate.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { createConsumer } from '../events/consumer.ts';
-import { createPostgresBus, migratePostgresBus } from '../events/postgres-bus.ts';
+import { migratePostgresBus } from '../events/postgres-bus.ts';
 import { type EventMessage, publish } from '../events/publish.ts';
 import type { Reaction } from '../events/reaction.ts';
 import { createRelay } from '../events/relay.ts';
@@ -28,7 +28,9 @@ import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
+import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
+import { assertMode, regionDispatcher, regionTls } from './production.ts';
 import { type Running as Life, stopInOrder } from './run.ts';
 
 /** A started service. `publicUrl` and `internalUrl` are the origins of its listeners. */
@@ -69,17 +71,12 @@ export type Core = {
   readonly wall: RegionWall;
 };
 
-/** In the embedded mode nothing may be reached from outside: plain HTTP is for the loopback interface only. */
-const assertLoopback = ({ PUBLIC_LISTEN, INTERNAL_LISTEN }: SharedConfig) => {
-  for (const [name, { host }] of Object.entries({ PUBLIC_LISTEN, INTERNAL_LISTEN }))
-    if (host !== '127.0.0.1' && host !== '::1')
-      throw new Error(`${name}: the embedded mode listens on 127.0.0.1 or [::1] only, not on ${host}`);
-};
-
 const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Database<S>) => {
   const { service, region, directory, config, overrides = {} } = options;
-  assertLoopback(config);
   const now = overrides.now ?? (() => new Date());
+  assertMode(service, config, now());
+  const tls = regionTls(config);
+  const dispatcher = regionDispatcher(tls);
   const log =
     overrides.log ??
     createLog({
@@ -89,7 +86,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(overrides.destination && { destination: overrides.destination }),
     });
   const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
-  const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded' });
+  const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(
     Object.entries(config.SERVICE_KEYS).map(async ([name, key]) => [name, await exportJWK(key)] as const),
@@ -118,6 +115,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       corsOrigins: options.corsOrigins,
       production: config.MERIDIAN_MODE !== 'embedded',
       ...verifiers,
+      ...(tls && { tls }),
       ...(db && { idempotency: db }),
       ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
@@ -132,7 +130,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     publicServer: server('public'),
     internalServer: server('internal'),
     call: async (endpoint, callOptions) =>
-      call(endpoint, { ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
+      call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
     every: background.every,
     wall: createRegionWall(region, directory),
   };
@@ -153,6 +151,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       },
     },
     { name: 'background', stop: () => background.stop() },
+    { name: 'calls', stop: () => dispatcher?.close() },
   ];
   return { core, listen, stopSteps };
 };
@@ -203,7 +202,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   });
   const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
-  const bus = createPostgresBus({ url: config.EVENT_BUS_URL, log, now, poolSize: 2 });
+  const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
   for (const server of [core.publicServer, core.internalServer])
@@ -213,8 +212,10 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     db,
     publish: (tx, event, message) => publish(tx, { service, region, now }, event, message),
     start: async ({ listensTo, reactions, prepare }) => {
-      await migrate({ url: config.DATABASE_URL, migrations, log });
-      await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+      if (config.MERIDIAN_MODE === 'embedded') {
+        await migrate({ url: config.DATABASE_URL, migrations, log });
+        if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+      } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
       await prepare?.();
       const topics = listensTo.map((publisher) => topicOf(region, publisher));
       const consumer =

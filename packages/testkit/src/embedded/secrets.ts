@@ -17,7 +17,8 @@ const drawServiceKey = () =>
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
 
-const drawRegion = () => ({
+/** A fresh set of everything that one region keeps to itself. */
+export const drawRegion = () => ({
   serviceKeys: Object.fromEntries(serviceNames.map((name) => [name, drawServiceKey()])) as Record<
     ServiceName,
     { publicKey: string; privateKey: string }
@@ -36,7 +37,10 @@ const drawRegion = () => ({
   keyIssuance: { pepper: random() },
   moderation: { fingerprintKey: random(), caseKey: key32() },
 });
-export type RegionSecrets = ReturnType<typeof drawRegion>;
+export type RegionSecrets = ReturnType<typeof drawRegion> & {
+  /** Of the roles that own the tables; the all-in-one start has one role per service. */
+  readonly ownerPasswords?: Readonly<Partial<Record<ServiceName, string>>>;
+};
 export type EmbeddedSecrets = {
   readonly regions: Readonly<Record<string, RegionSecrets>>;
   readonly sandbox: SandboxSecrets;
