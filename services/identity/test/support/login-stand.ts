@@ -49,7 +49,10 @@ const startReceiver = async () => {
     answerWith: (next: typeof answer) => {
       answer = next;
     },
-    close: () => new Promise<void>((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
+    close: () => new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 };
 
