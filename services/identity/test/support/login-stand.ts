@@ -49,7 +49,8 @@ const startReceiver = async () => {
     answerWith: (next: typeof answer) => {
       answer = next;
     },
-    close: () => new Promise<void>((resolve) => {
+    close: () =>
+      new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
