@@ -25,6 +25,10 @@ const securitySchemes: Readonly<Record<string, JsonObject>> = {
     bearerFormat: 'JWT',
     description: 'Service token: ES256, typ svc+jwt, issuer the calling and audience the called service, at most 60 s',
   },
+  certificate: {
+    type: 'mutualTLS',
+    description: 'Client certificate of the region whose common name is the caller or begins with it and a dot',
+  },
   apiKey: { type: 'http', scheme: 'bearer', description: 'API key of the region and product this door serves' },
 };
 
@@ -37,7 +41,7 @@ const schemeOf = ({ auth }: EndpointDefinition): string | undefined => {
 
 const authNote = ({ auth }: EndpointDefinition): string | undefined => {
   if (auth.kind === 'staff') return `Staff roles: ${auth.roles.join(', ')}.`;
-  if (auth.kind === 'service') return `Callers: ${auth.callers.join(', ')}.`;
+  if (auth.kind === 'service' || auth.kind === 'certificate') return `Callers: ${auth.callers.join(', ')}.`;
   return auth.kind === 'signature' ? `Proof of the sender: ${auth.scheme}.` : undefined;
 };
 

@@ -20,6 +20,7 @@ import { jwksRoutes } from './keys/jwks.routes.ts';
 import { createKeyRing } from './keys/key-ring.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
 import { migrations } from './migrations.ts';
+import { makeProviders } from './providers/registry.ts';
 import { regionRoutes } from './regions/regions.routes.ts';
 import { createRefreshTokens } from './sessions/refresh-token.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
@@ -69,6 +70,7 @@ const buildDeps = (
       allowInsecure: embedded,
       log,
     }),
+    loginProviders: makeProviders(config.makeProviders, { now }),
     addresses: {
       'key-issuance': config.KEY_ISSUANCE_URL,
       billing: config.BILLING_URL,

@@ -1,7 +1,9 @@
 // Composition root of key-issuance.
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
+import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { resolveRegion } from '@meridian/regions/region.ts';
+import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
 import { changeRoutes } from './changes/changes.routes.ts';
 import { headPosition, pruneChanges } from './changes/key-change.store.ts';
@@ -53,14 +55,16 @@ export const startKeyIssuance = async (
     maxWaiting: 10_000,
     deadlineMs: 2_000,
   });
-  verifyRoutes(platform.internalServer, {
+  const verifyDeps = {
     ...base,
     peppers,
-    baseUrlOf: (id, product) => directory[id]?.addresses.baseUrls[product],
+    baseUrlOf: (id: string, product: KeyProduct) => directory[id]?.addresses.baseUrls[product],
     appealUrl: profile.links.appeal,
     factsOf,
     used: lastUsed.note,
-  });
+  };
+  verifyRoutes(platform.internalServer, verifyDeps);
+  authorizeRoutes(platform.internalServer, { ...verifyDeps, certificates: config.GATEWAY_CERTIFICATES });
   gateRoutes(platform.internalServer, base);
   const watch = createChangeWatch({ head: () => headPosition(db.read), pollMs: 150, maxWaiters: 1_000 });
   changeRoutes(platform.internalServer, { ...base, watch });
