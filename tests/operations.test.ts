@@ -29,9 +29,9 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
     file: 'tests/compose.int.test.ts',
     by: "'/etc/meridian/roles.sh'",
   },
-  'docker compose up --detach --wait --force-recreate <id>-edge sandbox': {
+  'docker compose up --detach --wait --force-recreate --always-recreate-deps <id>-edge sandbox': {
     file: 'tests/compose.int.test.ts',
-    by: "up('--force-recreate', 'cn-edge', 'sandbox')",
+    by: "up('--force-recreate', '--always-recreate-deps', 'cn-edge', 'sandbox')",
   },
 };
 
