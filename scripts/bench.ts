@@ -1,10 +1,12 @@
 // npm run bench: measures, prints a table (or one JSON line per figure), and fails when a budget is missed or a budgeted figure is absent.
 import { parseArgs } from 'node:util';
+import { composeBench } from './bench/compose.ts';
 import { type Figure, repetitions, table } from './bench/figure.ts';
 import { startBench } from './bench/start.ts';
 
 const benches: Readonly<Record<string, (progress: (line: string) => void) => Promise<Figure[]>>> = {
   start: startBench,
+  compose: composeBench,
 };
 
 const help = `Usage: npm run bench -- NAME|all [--json]
