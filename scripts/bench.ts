@@ -1,5 +1,6 @@
 // npm run bench: measures, prints a table (or one JSON line per figure), and fails when a budget is missed or a budgeted figure is absent.
 import { parseArgs } from 'node:util';
+import { composeBench } from './bench/compose.ts';
 import { type Figure, repetitions, table } from './bench/figure.ts';
 import { keysBench } from './bench/keys.ts';
 import { startBench } from './bench/start.ts';
@@ -7,6 +8,7 @@ import { startBench } from './bench/start.ts';
 const benches: Readonly<Record<string, (progress: (line: string) => void) => Promise<Figure[]>>> = {
   start: startBench,
   keys: keysBench,
+  compose: composeBench,
 };
 
 const help = `Usage: npm run bench -- NAME|all [--json]

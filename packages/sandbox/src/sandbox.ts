@@ -8,6 +8,7 @@ import { frontPage } from './http/front-page.ts';
 import { sendPage } from './http/page.ts';
 import { inboxRoutes } from './inbox/inbox.routes.ts';
 import { createInbox } from './inbox/inbox.ts';
+import { loginRoutes } from './logins/logins.ts';
 import { createMailPart, createSmtpServer } from './mail/smtp.ts';
 import { createModelPart } from './model/faults.ts';
 import { modelRoutes } from './model/model.routes.ts';
@@ -68,7 +69,8 @@ export const startSandbox = async (config: SandboxConfig) => {
   );
   app.get('/model', async (_request, reply) => sendPage(reply, modelsPage(config.models, origin())));
   inboxRoutes(app, inbox);
-  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model]);
+  const logins = await loginRoutes(app, { secrets, now, origin, pushTimeoutMs: config.notifications.timeoutMs });
+  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model, ...logins]);
   oidcClientRoutes(app, clients);
   wechatControlRoutes(app, wechatDesk);
   waffoControlRoutes(app, waffoDesk);

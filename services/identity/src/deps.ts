@@ -9,12 +9,13 @@ import type { ContactVault } from './contacts/contact-vault.ts';
 import type { IdentitySchema } from './db/schema.ts';
 import type { AccessTokens } from './keys/access-token.ts';
 import type { KeyRing } from './keys/key-ring.ts';
+import type { LoginProviders } from './providers/registry.ts';
 import type { RefreshTokens } from './sessions/refresh-token.ts';
 import type { StaffProvider } from './staff/staff-provider.ts';
 
 type FromPlatform = Pick<
   Platform<IdentitySchema>,
-  'now' | 'log' | 'metrics' | 'db' | 'publish' | 'call' | 'every' | 'publicServer' | 'internalServer'
+  'now' | 'log' | 'metrics' | 'db' | 'publish' | 'call' | 'every' | 'wall' | 'publicServer' | 'internalServer'
 >;
 
 export type IdentityDeps = FromPlatform & {
@@ -27,6 +28,8 @@ export type IdentityDeps = FromPlatform & {
   readonly accessTokens: AccessTokens;
   readonly refreshTokens: RefreshTokens;
   readonly staffProvider: StaffProvider;
+  /** Accounts elsewhere, as the profile names them. */
+  readonly loginProviders: LoginProviders;
   /** Internal listeners of the services that take part in a cancellation. */
   readonly addresses: Addresses;
 };

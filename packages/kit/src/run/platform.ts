@@ -15,18 +15,20 @@ import { createDatabase, type Database, type Tx } from '../db/database.ts';
 import { assertMigrated, migrate } from '../db/migrate.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { createConsumer } from '../events/consumer.ts';
-import { createPostgresBus, migratePostgresBus } from '../events/postgres-bus.ts';
+import { migratePostgresBus } from '../events/postgres-bus.ts';
 import { type EventMessage, publish } from '../events/publish.ts';
 import type { Reaction } from '../events/reaction.ts';
 import { createRelay } from '../events/relay.ts';
 import type { Verifiers } from '../http/authenticate.ts';
 import { cleanIdempotencyKeys } from '../http/idempotency.ts';
 import type { ProblemRenderer } from '../http/problems.ts';
+import { createRegionWall, type Directory, type RegionWall } from '../http/region-wall.ts';
 import { createServer, type HttpServer } from '../http/server.ts';
 import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
+import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
 import { assertMode, regionDispatcher, regionTls } from './production.ts';
 import { type Running as Life, stopInOrder } from './run.ts';
@@ -41,9 +43,6 @@ export type Overrides = {
   readonly destination?: DestinationStream;
   readonly verifiers?: Verifiers;
 };
-
-/** Public address of every region by id: refusals name the home of what belongs elsewhere. */
-export type Directory = Readonly<Record<string, { readonly addresses: { readonly api: string } }>>;
 
 export type CoreOptions = {
   readonly service: ServiceName;
@@ -68,10 +67,12 @@ export type Core = {
   /** Calls another service's internal endpoint with a token of this service. */
   readonly call: <E extends EndpointDefinition>(endpoint: E, options: CallOptions<E>) => Promise<CallAnswer<E>>;
   readonly every: Background['every'];
+  /** Refuses ids of other regions: what a route is given from outside and looks up goes through it first. */
+  readonly wall: RegionWall;
 };
 
 const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Database<S>) => {
-  const { service, region, config, overrides = {} } = options;
+  const { service, region, directory, config, overrides = {} } = options;
   const now = overrides.now ?? (() => new Date());
   assertMode(service, config, now());
   const tls = regionTls(config);
@@ -85,9 +86,6 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(overrides.destination && { destination: overrides.destination }),
     });
   const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
-  const directory = Object.fromEntries(
-    Object.entries(options.directory).map(([id, { addresses }]) => [id, addresses.api]),
-  );
   const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(
@@ -134,6 +132,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     call: async (endpoint, callOptions) =>
       call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
     every: background.every,
+    wall: createRegionWall(region, directory),
   };
   const listen = async () => {
     const internal = await core.internalServer.listen(config.INTERNAL_LISTEN);
@@ -203,7 +202,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   });
   const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
-  const bus = createPostgresBus({ url: config.EVENT_BUS_URL, log, now, poolSize: 2 });
+  const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
   for (const server of [core.publicServer, core.internalServer])
@@ -215,7 +214,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     start: async ({ listensTo, reactions, prepare }) => {
       if (config.MERIDIAN_MODE === 'embedded') {
         await migrate({ url: config.DATABASE_URL, migrations, log });
-        await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+        if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
       } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
       await prepare?.();
       const topics = listensTo.map((publisher) => topicOf(region, publisher));

@@ -4,6 +4,7 @@ import type { ServiceName } from '@meridian/contracts/endpoint.ts';
 import type { Profile } from '@meridian/regions/profile.ts';
 import type { RegionDirectory } from '@meridian/regions/region.ts';
 import type { OperatorView } from '@meridian/sandbox/operator-view.ts';
+import { loginEnv } from './login-env.ts';
 import type { RegionSecrets } from './secrets.ts';
 
 export type Env = Readonly<Record<string, string>>;
@@ -114,6 +115,7 @@ export const outsideEnv = (service: ServiceName, profile: Profile, outside: Oper
       OIDC_CLIENT_ID: outside.oidc.clientId,
       OIDC_CLIENT_SECRET: outside.oidc.clientSecret,
       OIDC_ROLES_CLAIM: outside.oidc.rolesClaim,
+      ...loginEnv(profile.registration.federated, outside),
     };
   if (service === 'verification' && profile.realName.policy === 'required')
     return {

@@ -6,7 +6,6 @@ import { route } from '@meridian/kit/http/route.ts';
 import { openContacts } from '../contacts/contact.store.ts';
 import { maskContact } from '../contacts/contact.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { refuseForeign } from '../regions/refuse-foreign.ts';
 import { findAccount } from './account.store.ts';
 
 export const accountRoutes = (deps: IdentityDeps): void => {
@@ -32,7 +31,7 @@ export const accountRoutes = (deps: IdentityDeps): void => {
   });
 
   route(deps.internalServer, getSecurityEmail, async ({ params }) => {
-    refuseForeign(region, params.accountId);
+    deps.wall(params.accountId);
     const account = await findAccount(db.read, params.accountId);
     if (account?.status !== 'active') return fail(notFound, { detail: 'There is no such active account' });
     const contacts = await openContacts(db.read, vault, account.id);

@@ -3,13 +3,13 @@ import type { RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
 import type { KitSchema } from '@meridian/kit/db/schema.ts';
 import type { JWK } from 'jose';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+import type { CodePurpose } from '../codes/code.ts';
+import type { KeyState } from '../keys/signing-key.ts';
 
 type Json<T> = ColumnType<T, string, string>;
 
 export type AccountStatus = 'active' | 'closing' | 'cancelled';
-export type CodePurpose = 'login' | 'reauthenticate';
 export type EndReason = 'signed_out' | 'reuse' | 'cancelled';
-export type KeyState = 'next' | 'current' | 'previous';
 export type CancellationState = 'cancelling' | 'cancelled' | 'erased';
 export type Participant = 'identity' | 'verification' | 'billing' | 'key-issuance' | 'moderation';
 

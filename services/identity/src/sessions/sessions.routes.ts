@@ -9,13 +9,13 @@ import {
   refreshSession,
 } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import { refuseForeign } from '@meridian/kit/http/region-wall.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { checkCode } from '../codes/check-code.ts';
 import { networkOf } from '../codes/network.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { userTokenLife } from '../keys/access-token.ts';
-import { refuseForeign, refuseRegion } from '../regions/refuse-foreign.ts';
 import { endSession as end } from './end-session.ts';
 import { openSession } from './open-session.ts';
 import { refreshSession as refresh } from './refresh-session.ts';
@@ -44,7 +44,7 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, createSession, async ({ body, ip }) => {
-    refuseForeign(region, body.codeId);
+    deps.wall(body.codeId);
     const identifier = acceptIdentifier(registration, body.identifier);
     const network = networkOf(ip);
     const identifierHashes = [deps.codeSecrets.identifierHash(identifier.kind, identifier.value)];
@@ -64,7 +64,7 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, refreshSession, async ({ body, ip }) => {
-    refuseRegion(region, regionOfRefreshToken(body.refreshToken));
+    refuseForeign(region.id, regionOfRefreshToken(body.refreshToken), region.directory);
     const refreshed = await db.transaction((tx) =>
       refresh(tx, deps, { refreshToken: body.refreshToken, network: networkOf(ip) }),
     );
