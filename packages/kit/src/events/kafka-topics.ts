@@ -85,11 +85,16 @@ const untilLed = async (admin: KafkaAdmin, topics: readonly TopicDeclaration[]) 
   }
 };
 
-/** Deletes a topic that holds no event. Throws `topic_partitions` when it holds any. */
-export const deleteEmptyTopic = (admin: KafkaAdmin, topic: string): Promise<void> =>
-  admin.ask(`deleting topic ${topic}`, async (client) => {
+/** Deletes a topic that holds no event; resolves when the brokers no longer know it. Throws `topic_partitions` when it holds any. */
+export const deleteEmptyTopic = async (admin: KafkaAdmin, topic: string): Promise<void> => {
+  await admin.ask(`deleting topic ${topic}`, async (client) => {
     const offsets = await client.fetchTopicOffsets(topic);
     const held = offsets.reduce((sum, { low, high }) => sum + BigInt(high) - BigInt(low), 0n);
     if (held > 0n) throw new KafkaError('topic_partitions', `topic ${topic} holds ${held} events and is not deleted`);
     await client.deleteTopics({ topics: [topic] });
   });
+  for (let tries = 1; (await partitionsFound(admin, [topic])).size > 0; tries += 1) {
+    if (tries >= 100) throw new KafkaError('unavailable', `topic ${topic} is still there after its deletion`);
+    await wait(100);
+  }
+};
