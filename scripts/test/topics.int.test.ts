@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createKafkaBus } from '@meridian/kit/events/kafka-bus.ts';
+import { deleteEmptyTopic } from '@meridian/kit/events/kafka-topics.ts';
 import { topicPartitions, topicsOf } from '@meridian/kit/events/topics.ts';
 import { log } from '@meridian/testkit/event-bus/parts.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
@@ -63,7 +64,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'npm run topics', () => {
   test('a topic with wrong partitions: refused, mended by the command it names while empty, never while it holds events', async () => {
     const name = 'cn.identity.events';
     const makeWrong = async () => {
-      await kafka.ask('deleting', (admin) => admin.deleteTopics({ topics: [name] }));
+      await deleteEmptyTopic(kafka, name);
       await kafka.ask('creating', (admin) =>
         admin.createTopics({ topics: [{ topic: name, numPartitions: 3 }], waitForLeaders: true }),
       );

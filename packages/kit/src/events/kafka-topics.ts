@@ -1,9 +1,11 @@
 // Creating and checking topics. Run by a person (npm run topics) or a test, never by a service: a service only refuses what is not as declared.
 import { errorCode } from '../error-code.ts';
-import type { KafkaAdmin } from './kafka-admin.ts';
+import type { KafkaAdmin as WholeAdmin } from './kafka-admin.ts';
 import { KafkaError } from './kafka-error.ts';
 import { type TopicDeclaration, topicSettings } from './topics.ts';
 import { wait } from './wait.ts';
+
+type KafkaAdmin = Pick<WholeAdmin, 'ask'>;
 
 const partitionsFound = async (admin: KafkaAdmin, names: readonly string[]): Promise<Map<string, number>> =>
   admin.ask('asking for topics', async (client) => {
