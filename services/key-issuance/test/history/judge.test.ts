@@ -15,5 +15,13 @@ test.each([
   ['valid beside a lift', valid, [{ asked: 1, acked: 2, liftAsked: 15 }], undefined],
   ['valid before a lift', valid, [{ asked: 1, acked: 2, liftAsked: 21 }], 'accepted a dead key'],
   ['refused after a lift', refused, [{ asked: 1, acked: 2, liftAsked: 3, liftAcked: 9 }], 'refused a good key'],
-  ['lifted once, closed twice', valid, [{ asked: 1, acked: 2, liftAsked: 3, liftAcked: 4 }, { asked: 1, acked: 5 }], 'accepted a dead key'],
+  [
+    'lifted once, closed twice',
+    valid,
+    [
+      { asked: 1, acked: 2, liftAsked: 3, liftAcked: 4 },
+      { asked: 1, acked: 5 },
+    ],
+    'accepted a dead key',
+  ],
 ] as const)('%s', (_, verification, closures, verdict) => expect(judge(verification, [...closures])).toBe(verdict));
