@@ -1,9 +1,11 @@
 // Creating and checking topics. Run by a person (npm run topics) or a test, never by a service: a service only refuses what is not as declared.
 import { errorCode } from '../error-code.ts';
-import type { KafkaAdmin } from './kafka-admin.ts';
+import type { KafkaAdmin as WholeAdmin } from './kafka-admin.ts';
 import { KafkaError } from './kafka-error.ts';
 import { type TopicDeclaration, topicSettings } from './topics.ts';
 import { wait } from './wait.ts';
+
+type KafkaAdmin = Pick<WholeAdmin, 'ask'>;
 
 const partitionsFound = async (admin: KafkaAdmin, names: readonly string[]): Promise<Map<string, number>> =>
   admin.ask('asking for topics', async (client) => {
@@ -85,11 +87,16 @@ const untilLed = async (admin: KafkaAdmin, topics: readonly TopicDeclaration[]) 
   }
 };
 
-/** Deletes a topic that holds no event. Throws `topic_partitions` when it holds any. */
-export const deleteEmptyTopic = (admin: KafkaAdmin, topic: string): Promise<void> =>
-  admin.ask(`deleting topic ${topic}`, async (client) => {
+/** Deletes a topic that holds no event; resolves when the brokers no longer know it. Throws `topic_partitions` when it holds any. */
+export const deleteEmptyTopic = async (admin: KafkaAdmin, topic: string): Promise<void> => {
+  await admin.ask(`deleting topic ${topic}`, async (client) => {
     const offsets = await client.fetchTopicOffsets(topic);
     const held = offsets.reduce((sum, { low, high }) => sum + BigInt(high) - BigInt(low), 0n);
     if (held > 0n) throw new KafkaError('topic_partitions', `topic ${topic} holds ${held} events and is not deleted`);
     await client.deleteTopics({ topics: [topic] });
   });
+  for (let tries = 1; (await partitionsFound(admin, [topic])).size > 0; tries += 1) {
+    if (tries >= 100) throw new KafkaError('unavailable', `topic ${topic} is still there after its deletion`);
+    await wait(100);
+  }
+};
