@@ -25,7 +25,8 @@ export type KeyQuestion = {
   readonly tokensEstimate?: number;
 };
 
-const timeoutMs = 3_000;
+// Above the two deadlines of 2 s that key-issuance keeps, so that its own refusal is heard.
+const timeoutMs = 4_500;
 
 export type VerifyDeps = Pick<Core, 'call' | 'log'> & {
   readonly keyIssuanceUrl: string;
