@@ -72,7 +72,13 @@ describe.each(['cn', 'global'])('in %s', (region) => {
       `${withChecksum(i + 2)}${toBase62(BigInt(i), 8)}`,
       `${own.slice(0, -8)}${toBase62(BigInt(i), 8)}`,
     ]).flat();
-    const answers = await whileLocked(region, () => Promise.all(garbage.map((key) => verify(region, key))));
+    const answers = await whileLocked(region, async () => {
+      const given = [];
+      // Two hundred at a time: the test is about reads, not about how many calls fit into the client's deadline.
+      for (let i = 0; i < garbage.length; i += 200)
+        given.push(...(await Promise.all(garbage.slice(i, i + 200).map((key) => verify(region, key)))));
+      return given;
+    });
     expect(new Set(answers.map((answer) => JSON.stringify(answer)))).toEqual(
       new Set(['{"valid":false,"refusal":{"code":"key_invalid"}}']),
     );
