@@ -157,6 +157,33 @@ describeNeeding('nginx', program !== undefined, 'nginx with auth_request', () =>
     expect([told.status, told.error.type]).toEqual([402, 'insufficient_quota']);
   });
 
+  test('a key over its limit is 429 with Retry-After and the limits in headers, and a bound key only works where it may', async () => {
+    const accountId = service.newAccount();
+    const make = async (more: object) => {
+      const { body } = await service.asUser(accountId, createKey, {
+        dispatcher,
+        body: { name: 'k', product: 'payg', ...more },
+        idempotencyKey: newId('idem', 'cn', new Date()),
+      });
+      return body.secret;
+    };
+    const limited = await make({ limits: { requestsPerMinute: 1 }, endpoints: ['chat/completions'] });
+    const answers = [await bearer(limited), await bearer(limited), await bearer(limited)];
+    const over = answers.find(({ status }) => status === 429);
+    expect(answers.map(({ status, error }) => error?.message ?? status)).toContain(200);
+    expect(over?.error).toMatchObject({ code: 'rate_limited', type: 'rate_limit_error' });
+    expect(Number(over?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(over?.headers.get('x-ratelimit-limit-requests')).toBe('1');
+    for (const bound of [{ endpoints: ['embeddings'] }, { networks: ['192.0.2.0/24'] }]) {
+      const told = await bearer(await make(bound));
+      expect([told.status, told.error.code]).toEqual([
+        403,
+        bound.endpoints ? 'endpoint_not_allowed' : 'ip_not_allowed',
+      ]);
+    }
+    expect((await bearer(await make({ networks: ['127.0.0.0/8'] }))).status).toBe(200);
+  });
+
   test("another region's key is 401 with the Base URL it works at", async () => {
     const foreign = await startHarness({ region: 'global' });
     try {
