@@ -42,6 +42,7 @@ export const consequencesNotAccepted = problem(
   422,
   'What will be lost must be accepted first',
 );
+export const originNotAllowed = problem('origin_not_allowed', 403, 'This request must come from a page of this region');
 export const signInFailed = problem('sign_in_failed', 401, 'The sign-in could not be completed; start again');
 export const roleMissing = problem('role_missing', 403, 'This person has no role here');
 
@@ -134,12 +135,15 @@ export const tokens = z.strictObject({
   accessToken: z.string(),
   tokenType: z.literal('Bearer'),
   expiresIn: z.number().int().describe('Seconds'),
-  refreshToken: z.string(),
+  refreshToken: z.string().nullable().describe('Null where it went into a cookie that no script can read'),
   refreshExpiresAt: timestamp,
   accountId,
   sessionId: idOf('ses'),
   created: z.boolean().describe('Whether this sign-in registered the account'),
 });
+
+/** Where a refresh token goes. `cookie`: `__Host-meridian-refresh`, for browsers; `body` (the default): for native apps. */
+export const delivery = z.enum(['cookie', 'body']);
 
 export const createSession = endpoint({
   id: 'createSession',
@@ -155,9 +159,18 @@ export const createSession = endpoint({
     identifier,
     code: z.string().regex(/^[0-9]{6}$/),
     termsVersion: z.string().max(40).optional(),
+    delivery: delivery.optional(),
   }),
   answers: { 201: tokens },
-  problems: [codeInvalid, consentRequired, identifierNotAccepted, codeLimitReached, accountCancelled, regionMismatch],
+  problems: [
+    codeInvalid,
+    consentRequired,
+    identifierNotAccepted,
+    codeLimitReached,
+    accountCancelled,
+    regionMismatch,
+    originNotAllowed,
+  ],
   limit: { max: 60, windowSeconds: 60 },
 });
 
@@ -168,11 +181,11 @@ export const refreshSession = endpoint({
   path: '/v1/sessions/refresh',
   summary: 'Exchange a refresh token for its successor',
   description:
-    'Rotates. The same token used again within 20 seconds gets the same successor (a lost answer); later its whole family is revoked (theft).',
+    'Rotates. The same token used again within 20 seconds gets the same successor (a lost answer); later its whole family is revoked (theft). Without `refreshToken` the cookie is read, for pages of this region only, and the successor goes into the cookie again.',
   auth: { kind: 'none' },
-  body: z.strictObject({ refreshToken: z.string().min(20).max(200) }),
+  body: z.strictObject({ refreshToken: z.string().min(20).max(200).optional() }),
   answers: { 200: tokens.omit({ created: true }) },
-  problems: [refreshInvalid, regionMismatch],
+  problems: [refreshInvalid, regionMismatch, originNotAllowed],
   limit: { max: 120, windowSeconds: 60 },
 });
 
@@ -298,6 +311,52 @@ export const getJwks = endpoint({
   problems: [],
 });
 
+export const getAuthorizationServer = endpoint({
+  id: 'getAuthorizationServer',
+  service: 'identity',
+  method: 'GET',
+  path: '/.well-known/oauth-authorization-server',
+  summary: 'Metadata of the issuer of access tokens (RFC 8414)',
+  description:
+    'Enough for a standard library to verify access tokens (RFC 9068) by configuration alone: issuer and key set. No grant of RFC 6749 is offered to third parties, so no endpoint of one is named.',
+  auth: { kind: 'none' },
+  answers: {
+    200: z.strictObject({
+      issuer: z.url(),
+      jwks_uri: z.url(),
+      response_types_supported: z.array(z.string()),
+      grant_types_supported: z.array(z.string()),
+      service_documentation: z.url(),
+    }),
+  },
+  problems: [],
+});
+
+export const introspectToken = endpoint({
+  id: 'introspectToken',
+  service: 'identity',
+  method: 'POST',
+  path: '/internal/v1/introspect',
+  summary: 'Whether an access token still stands (answer as in RFC 7662)',
+  description:
+    'Asked before operations where a session that was ended a moment ago must not pass: recharge, creation of a key. The request is JSON as everywhere here.',
+  auth: { kind: 'service', callers: ['billing', 'key-issuance', 'verification', 'moderation'] },
+  body: z.strictObject({ token: z.string().min(1).max(4096) }),
+  answers: {
+    200: z.discriminatedUnion('active', [
+      z.strictObject({ active: z.literal(false) }),
+      z.strictObject({
+        active: z.literal(true),
+        sub: accountId,
+        sid: idOf('ses'),
+        token_type: z.literal('Bearer'),
+        restricted_until: timestamp.nullable().describe('After a recovery: until then neither recharge nor new keys'),
+      }),
+    ]),
+  },
+  problems: [],
+});
+
 export const startStaffSignIn = endpoint({
   id: 'startStaffSignIn',
   service: 'identity',
@@ -362,6 +421,8 @@ export const endpoints = [
   cancelAccount,
   getCancellation,
   getJwks,
+  getAuthorizationServer,
+  introspectToken,
   startStaffSignIn,
   finishStaffSignIn,
   getSecurityEmail,

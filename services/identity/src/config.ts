@@ -27,6 +27,12 @@ const variables = z.object({
   /** The spend breaker: codes of the whole region. */
   CODES_PER_HOUR: integer(1, 10_000_000).default(3_000),
   CODES_PER_DAY: integer(1, 10_000_000).default(30_000),
+  /** Header in which the edge proxy names a caller's country or city. The proxy must drop the client's own. */
+  PLACE_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,60}$/)
+    .transform((name) => name.toLowerCase())
+    .optional(),
   OIDC_ISSUER: url('http', 'https'),
   OIDC_CLIENT_ID: z.string().min(1).max(200),
   OIDC_CLIENT_SECRET: secret,

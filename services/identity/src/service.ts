@@ -17,9 +17,12 @@ import { housekeeping } from './housekeeping.ts';
 import { createAccessTokens } from './keys/access-token.ts';
 import { jwksRoutes } from './keys/jwks.routes.ts';
 import { createKeyRing } from './keys/key-ring.ts';
+import { metadataRoutes } from './keys/metadata.routes.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
 import { migrations } from './migrations.ts';
 import { regionRoutes } from './regions/regions.routes.ts';
+import { createDeviceReader } from './sessions/device.ts';
+import { introspectionRoutes } from './sessions/introspection.routes.ts';
 import { createRefreshTokens } from './sessions/refresh-token.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { createOwnUserVerifier } from './sessions/verify-user.ts';
@@ -42,6 +45,8 @@ const buildDeps = (
   return {
     ...platform,
     region,
+    issuer: config.ISSUER,
+    deviceOf: createDeviceReader(config.PLACE_HEADER),
     codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
     sendLimits: {
       resendSeconds: config.CODE_RESEND_SECONDS,
@@ -108,6 +113,8 @@ export const startIdentity = async (
   accountRoutes(deps);
   cancellationRoutes(deps);
   jwksRoutes(deps);
+  metadataRoutes(deps);
+  introspectionRoutes(deps, verifyUser);
   staffRoutes({ ...deps, rolesClaim: config.OIDC_ROLES_CLAIM });
   housekeeping({ ...deps, signingKeySeal });
 

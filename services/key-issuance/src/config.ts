@@ -2,7 +2,7 @@
 
 import { parseConfig } from '@meridian/kit/config/config.ts';
 import { integer, json, secret } from '@meridian/kit/config/values.ts';
-import { platformVariables } from '@meridian/kit/run/platform-variables.ts';
+import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variables.ts';
 import { regionVariables } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 import type { Peppers } from './keys/key-format.ts';
@@ -14,6 +14,8 @@ const peppers = z
 const schema = z.object({
   ...regionVariables,
   ...platformVariables,
+  /** Internal address of identity: asked before a key is created. */
+  IDENTITY_URL: serviceUrl,
   /** JSON { "1": secret, ... }; the highest version makes new keys. Never remove one while keys of it live. */
   KEY_PEPPERS: json(peppers),
   /** Active keys an account may have. */

@@ -32,6 +32,7 @@ export const startKeyIssuance = async (
     directory,
     corsOrigins: profile.corsOrigins,
     config,
+    identityUrl: config.IDENTITY_URL,
     migrations,
     overrides,
   });

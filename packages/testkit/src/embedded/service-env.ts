@@ -24,7 +24,7 @@ const origin = (port: number) => `http://${loopback(port)}`;
 
 /** Who may call whom, and so whose public key each service holds. */
 const callersOf: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
-  identity: ['billing'],
+  identity: ['billing', 'key-issuance', 'verification', 'moderation'],
   verification: ['identity', 'billing'],
   billing: ['identity', 'gateway'],
   'key-issuance': ['identity', 'gateway'],
@@ -109,7 +109,10 @@ const own: Readonly<Record<ServiceName, (o: RegionEnvOptions) => Env>> = {
     WAFFO_PRIVATE_KEY: outside.waffo.merchantPrivateKey,
     WAFFO_PUBLIC_KEY: outside.waffo.waffoPublicKey,
   }),
-  'key-issuance': ({ secrets }) => ({ KEY_PEPPERS: JSON.stringify({ '1': secrets.keyIssuance.pepper }) }),
+  'key-issuance': ({ secrets, ports }) => ({
+    IDENTITY_URL: origin(ports.internalOf.identity),
+    KEY_PEPPERS: JSON.stringify({ '1': secrets.keyIssuance.pepper }),
+  }),
   moderation: ({ secrets }) => ({
     FINGERPRINT_KEY: secrets.moderation.fingerprintKey,
     CASE_KEY: secrets.moderation.caseKey,

@@ -8,13 +8,24 @@ type Json<T> = ColumnType<T, string, string>;
 
 export type AccountStatus = 'active' | 'closing' | 'cancelled';
 export type CodePurpose = 'login' | 'reauthenticate';
-export type EndReason = 'signed_out' | 'reuse' | 'cancelled';
+/** Why a session ended without its account; told to every service. */
+export type RevokedReason = 'signed_out' | 'reuse' | 'credentials_changed' | 'recovered' | 'staff' | 'too_many';
+export type EndReason = RevokedReason | 'cancelled';
+export type SessionDelivery = 'body' | 'cookie';
 export type KeyState = 'next' | 'current' | 'previous';
 export type CancellationState = 'cancelling' | 'cancelled' | 'erased';
 export type Participant = 'identity' | 'verification' | 'billing' | 'key-issuance' | 'moderation';
 
 export type IdentitySchema = KitSchema & {
-  account: { id: string; status: AccountStatus; created_at: Date };
+  account: {
+    id: string;
+    status: AccountStatus;
+    created_at: Date;
+    /** After a recovery: neither recharge nor new keys before. */
+    restricted_until: Date | null;
+    language: 'zh-CN' | 'en' | null;
+    display_name: Buffer | null;
+  };
   consent: { account_id: string; terms_version: string; accepted_at: Date };
   account_key: { account_id: string; wrapped: Buffer };
   contact: {
@@ -51,6 +62,12 @@ export type IdentitySchema = KitSchema & {
     expires_at: Date;
     ended_at: Date | null;
     ended_reason: EndReason | null;
+    delivery: Generated<SessionDelivery>;
+    device: Generated<string>;
+    /** HMAC of account and device name: a sign-in from a name not seen before is told to the owner. */
+    device_hash: string | null;
+    place: string | null;
+    last_seen_at: Date | null;
   };
   signing_key: {
     kid: string;
@@ -68,6 +85,9 @@ export type IdentitySchema = KitSchema & {
     account_id: string | null;
     session_id: string | null;
     network: string | null;
+    method: string | null;
+    device: string | null;
+    place: string | null;
   };
   staff: { id: string; issuer: string; subject: string; created_at: Date };
   staff_sign_in: { state_hash: string; browser_hash: string; expires_at: Date };

@@ -2,6 +2,7 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
+import type { Device } from '../sessions/device.ts';
 
 export type SecurityEvent = {
   readonly at: Date;
@@ -11,12 +12,18 @@ export type SecurityEvent = {
     | 'signed_out'
     | 'code_wrong'
     | 'refresh_reused'
+    | 'session_replaced'
+    | 'session_ended'
+    | 'session_ended_by_staff'
     | 'cancellation_requested'
     | 'account_cancelled';
   readonly accountId?: string;
   readonly sessionId?: string;
   /** Of the caller: /24 or /64, never the whole address. */
   readonly network?: string;
+  /** How somebody signed in, or what changed, e.g. "phone_code". */
+  readonly method?: string;
+  readonly device?: Device;
 };
 
 export const appendSecurityLog = async (tx: Tx<IdentitySchema>, event: SecurityEvent): Promise<void> => {
@@ -28,6 +35,9 @@ export const appendSecurityLog = async (tx: Tx<IdentitySchema>, event: SecurityE
       account_id: event.accountId ?? null,
       session_id: event.sessionId ?? null,
       network: event.network ?? null,
+      method: event.method ?? null,
+      device: event.device?.name ?? null,
+      place: event.device?.place ?? null,
     })
     .execute();
 };

@@ -6,9 +6,10 @@ import { insertAccount } from '../account/account.store.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
-import type { IdentitySchema } from '../db/schema.ts';
+import type { IdentitySchema, SessionDelivery } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
+import type { Device } from './device.ts';
 import { insertSession } from './session.store.ts';
 import { absoluteMs, idleUntil } from './session.ts';
 
@@ -19,6 +20,8 @@ export type OpenSession = {
   readonly identifier: Accepted;
   readonly termsVersion?: string | undefined;
   readonly network: string;
+  readonly delivery: SessionDelivery;
+  readonly device: Device;
 };
 
 export type OpenedSession =
@@ -91,9 +94,19 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
     tokenHash,
     idleUntil: refreshExpiresAt,
     expiresAt,
+    delivery: command.delivery,
+    device: command.device,
   });
   if (registered !== undefined)
     await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network });
-  await appendSecurityLog(tx, { at: now, kind: 'signed_in', accountId, sessionId, network });
+  await appendSecurityLog(tx, {
+    at: now,
+    kind: 'signed_in',
+    accountId,
+    sessionId,
+    network,
+    method: identifier.method,
+    device: command.device,
+  });
   return { outcome: 'opened', created: registered !== undefined, accountId, sessionId, refreshToken, refreshExpiresAt };
 };

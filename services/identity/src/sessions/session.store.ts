@@ -1,7 +1,8 @@
 // SQL of sessions.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { Kysely } from 'kysely';
-import type { AccountStatus, EndReason, IdentitySchema } from '../db/schema.ts';
+import type { AccountStatus, EndReason, IdentitySchema, SessionDelivery } from '../db/schema.ts';
+import type { Device } from './device.ts';
 import type { Family } from './session.ts';
 
 type Transaction = Tx<IdentitySchema>;
@@ -16,6 +17,8 @@ export const insertSession = async (
     tokenHash: string;
     idleUntil: Date;
     expiresAt: Date;
+    delivery: SessionDelivery;
+    device: Device;
   },
 ): Promise<void> => {
   await tx
@@ -28,6 +31,10 @@ export const insertSession = async (
       token_hash: session.tokenHash,
       idle_until: session.idleUntil,
       expires_at: session.expiresAt,
+      delivery: session.delivery,
+      device: session.device.name,
+      place: session.device.place,
+      last_seen_at: session.createdAt,
     })
     .execute();
 };
@@ -46,6 +53,7 @@ export const lockFamily = (tx: Transaction, sessionId: string): Promise<Family |
       'idle_until as idleUntil',
       'expires_at as expiresAt',
       'ended_at as endedAt',
+      'delivery',
     ])
     .where('id', '=', sessionId)
     .forUpdate()
@@ -59,7 +67,13 @@ export const rotateFamily = async (
   const { sessionId, parentHash, successorHash, now } = rotation;
   const result = await tx
     .updateTable('session')
-    .set({ token_hash: successorHash, parent_hash: parentHash, rotated_at: now, idle_until: rotation.idleUntil })
+    .set({
+      token_hash: successorHash,
+      parent_hash: parentHash,
+      rotated_at: now,
+      last_seen_at: now,
+      idle_until: rotation.idleUntil,
+    })
     .where('id', '=', sessionId)
     .where('token_hash', '=', parentHash)
     .where('ended_at', 'is', null)
@@ -67,17 +81,16 @@ export const rotateFamily = async (
   return result.numUpdatedRows === 1n;
 };
 
-/** Ends a session; false when it had ended before. */
+/** Ends a session; false when it had ended before or is of another account. */
 export const endSessionRow = async (
   tx: Transaction,
-  sessionId: string,
-  reason: EndReason,
-  now: Date,
+  { sessionId, accountId, reason, now }: { sessionId: string; accountId: string; reason: EndReason; now: Date },
 ): Promise<boolean> => {
   const result = await tx
     .updateTable('session')
     .set({ ended_at: now, ended_reason: reason })
     .where('id', '=', sessionId)
+    .where('account_id', '=', accountId)
     .where('ended_at', 'is', null)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;

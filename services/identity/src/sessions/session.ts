@@ -15,6 +15,7 @@ export type Family = {
   readonly idleUntil: Date;
   readonly expiresAt: Date;
   readonly endedAt: Date | null;
+  readonly delivery: 'body' | 'cookie';
 };
 
 /** What a genuine token of the family means: use it, repeat the last answer, treat it as stolen, or the session is over anyway. */
