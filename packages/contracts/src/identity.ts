@@ -6,6 +6,8 @@ import {
   currency,
   idOf,
   notFound,
+  pageOf,
+  pageQuery,
   personText,
   regionId,
   regionMismatch,
@@ -160,6 +162,11 @@ export const createSession = endpoint({
     code: z.string().regex(/^[0-9]{6}$/),
     termsVersion: z.string().max(40).optional(),
     delivery: delivery.optional(),
+    deviceId: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{16,64}$/)
+      .optional()
+      .describe('Drawn once by an app and kept by it; a sign-in from another is told to the owner'),
   }),
   answers: { 201: tokens },
   problems: [
@@ -213,8 +220,15 @@ export const getAccount = endpoint({
       region: regionId,
       status: z.enum(['active']),
       createdAt: timestamp,
+      displayName: z.string().nullable(),
+      language: z.string().nullable().describe('Of messages; null: the first of the region'),
       contacts: z.array(
-        z.strictObject({ kind: z.enum(['phone', 'email']), masked: z.string(), verifiedAt: timestamp }),
+        z.strictObject({
+          contactId: idOf('con'),
+          kind: z.enum(['phone', 'email']),
+          masked: z.string(),
+          verifiedAt: timestamp,
+        }),
       ),
     }),
   },
@@ -409,6 +423,183 @@ export const getSecurityEmail = endpoint({
   problems: [notFound, regionMismatch],
 });
 
+export const contactTaken = problem('contact_taken', 409, 'This address belongs to another account');
+export const lastLoginMethod = problem(
+  'last_login_method',
+  409,
+  'This is the only way left to sign in; add another first',
+);
+export const tooManyContacts = problem('too_many_contacts', 409, 'An account has at most five addresses');
+
+export const reauthenticate = endpoint({
+  id: 'reauthenticate',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/sessions/current/proof',
+  summary: 'Prove oneself again, for changes of credentials',
+  description:
+    'Such changes need a sign-in or a proof of at most 5 minutes ago in the same session; without it they answer `reauthentication_required`.',
+  auth: { kind: 'user' },
+  body: z.strictObject({
+    method: z.literal('code'),
+    codeId: idOf('cod').describe('Of a code with purpose `reauthenticate` for a contact of the account'),
+    code: z.string().regex(/^[0-9]{6}$/),
+  }),
+  answers: { 200: z.strictObject({ provenUntil: timestamp }) },
+  problems: [codeInvalid, codeLimitReached],
+  limit: { max: 30, windowSeconds: 60 },
+});
+
+export const changeProfile = endpoint({
+  id: 'changeProfile',
+  service: 'identity',
+  method: 'PATCH',
+  path: '/v1/account',
+  summary: 'Change the display name or the language of messages',
+  description: 'A member that is left out stays; null removes it.',
+  auth: { kind: 'user' },
+  body: z.strictObject({
+    displayName: personText(60).nullable().optional(),
+    language: z.enum(['zh-CN', 'en']).nullable().optional(),
+  }),
+  answers: { 200: z.strictObject({ displayName: z.string().nullable(), language: z.string().nullable() }) },
+  problems: [],
+});
+
+export const sendContactCode = endpoint({
+  id: 'sendContactCode',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/account/contacts/codes',
+  summary: 'Send a code to an address that is to be added',
+  description:
+    'The answer is the same whether or not the address belongs to somebody. The code works for this account only.',
+  auth: { kind: 'user' },
+  body: z.strictObject({ identifier }),
+  answers: { 202: z.strictObject({ codeId: idOf('cod'), expiresAt: timestamp, resendAfter: timestamp }) },
+  problems: [identifierNotAccepted, codeLimitReached, reauthenticationRequired],
+  limit: { max: 30, windowSeconds: 60 },
+});
+
+const contact = z.strictObject({
+  contactId: idOf('con'),
+  kind: z.enum(['phone', 'email']),
+  masked: z.string(),
+  verifiedAt: timestamp,
+});
+
+export const addContact = endpoint({
+  id: 'addContact',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/account/contacts',
+  summary: 'Add an address, or put it in the place of another',
+  description:
+    'Needs the code that was sent to it and a fresh proof. All other sessions end, and every address is told. An address of another account is refused; nothing is ever merged.',
+  auth: { kind: 'user' },
+  body: z.strictObject({
+    identifier,
+    codeId: idOf('cod'),
+    code: z.string().regex(/^[0-9]{6}$/),
+    replaces: idOf('con').optional().describe('The address that goes, in the same transaction'),
+  }),
+  answers: { 201: contact },
+  problems: [
+    codeInvalid,
+    codeLimitReached,
+    identifierNotAccepted,
+    reauthenticationRequired,
+    contactTaken,
+    tooManyContacts,
+    notFound,
+  ],
+  limit: { max: 30, windowSeconds: 60 },
+});
+
+export const removeContact = endpoint({
+  id: 'removeContact',
+  service: 'identity',
+  method: 'DELETE',
+  path: '/v1/account/contacts/{contactId}',
+  summary: 'Remove an address; the last way to sign in stays',
+  auth: { kind: 'user' },
+  params: z.strictObject({ contactId: idOf('con') }),
+  answers: { 204: null },
+  problems: [notFound, reauthenticationRequired, lastLoginMethod],
+});
+
+export const listSessions = endpoint({
+  id: 'listSessions',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/sessions',
+  summary: 'Where the account is signed in, newest first',
+  auth: { kind: 'user' },
+  query: pageQuery,
+  answers: {
+    200: pageOf(
+      z.strictObject({
+        sessionId: idOf('ses'),
+        current: z.boolean(),
+        method: z.string(),
+        device: z.string().describe('Such as "Chrome on Windows"'),
+        place: z.string().nullable().describe('Where the edge names it'),
+        createdAt: timestamp,
+        lastSeenAt: timestamp,
+      }),
+    ),
+  },
+  problems: [],
+});
+
+export const endOneSession = endpoint({
+  id: 'endOneSession',
+  service: 'identity',
+  method: 'DELETE',
+  path: '/v1/sessions/{sessionId}',
+  summary: 'Sign out one session of the account',
+  auth: { kind: 'user' },
+  params: z.strictObject({ sessionId: idOf('ses') }),
+  answers: { 204: null },
+  problems: [notFound],
+});
+
+export const endAllSessions = endpoint({
+  id: 'endAllSessions',
+  service: 'identity',
+  method: 'DELETE',
+  path: '/v1/sessions',
+  summary: 'Sign out everywhere, or everywhere else',
+  auth: { kind: 'user' },
+  query: z.strictObject({ except: z.literal('current').optional() }),
+  answers: { 200: z.strictObject({ ended: z.number().int() }) },
+  problems: [],
+});
+
+export const listSecurityLog = endpoint({
+  id: 'listSecurityLog',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/account/security-log',
+  summary: 'What happened to the account, newest first',
+  auth: { kind: 'user' },
+  query: pageQuery,
+  answers: {
+    200: pageOf(
+      z.strictObject({
+        at: timestamp,
+        kind: z.string().describe('Such as signed_in, signed_out, contact_added'),
+        method: z.string().nullable(),
+        device: z.string().nullable(),
+        place: z.string().nullable(),
+        network: z.string().nullable().describe('/24 or /64 of the caller'),
+        sessionId: z.string().nullable(),
+      }),
+    ),
+  },
+  problems: [],
+});
+
 export const endpoints = [
   getRegion,
   listRegions,
@@ -423,6 +614,15 @@ export const endpoints = [
   getJwks,
   getAuthorizationServer,
   introspectToken,
+  reauthenticate,
+  changeProfile,
+  sendContactCode,
+  addContact,
+  removeContact,
+  listSessions,
+  endOneSession,
+  endAllSessions,
+  listSecurityLog,
   startStaffSignIn,
   finishStaffSignIn,
   getSecurityEmail,

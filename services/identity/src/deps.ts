@@ -1,5 +1,4 @@
 // What the features of identity are given by the composition root (service.ts).
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Platform } from '@meridian/kit/run/platform.ts';
 import type { Region } from '@meridian/regions/region.ts';
 import type { Addresses } from './cancellation/participants.ts';
@@ -10,7 +9,7 @@ import type { ContactVault } from './contacts/contact-vault.ts';
 import type { IdentitySchema } from './db/schema.ts';
 import type { AccessTokens } from './keys/access-token.ts';
 import type { KeyRing } from './keys/key-ring.ts';
-import type { Device } from './sessions/device.ts';
+import type { Device, DeviceRequest } from './sessions/device.ts';
 import type { RefreshTokens } from './sessions/refresh-token.ts';
 import type { StaffProvider } from './staff/staff-provider.ts';
 
@@ -22,7 +21,9 @@ type FromPlatform = Pick<
 export type IdentityDeps = FromPlatform & {
   readonly region: Region;
   readonly issuer: string;
-  readonly deviceOf: (request: { userAgent: string; headers: IncomingHttpHeaders }) => Device;
+  readonly deviceOf: (request: DeviceRequest) => Device;
+  /** Of one account: the same device has another hash with each. */
+  readonly deviceHash: (accountId: string, deviceKey: string) => string;
   readonly codeSecrets: CodeSecrets;
   readonly sendLimits: SendLimits;
   readonly delivery: Delivery;

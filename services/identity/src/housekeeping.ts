@@ -8,6 +8,7 @@ import { deleteOldCodes } from './codes/code.store.ts';
 import { deleteOldCounts } from './codes/limit.store.ts';
 import type { IdentityDeps } from './deps.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { sendNotices } from './notices/send-notices.ts';
 import { deleteExpiredLogs } from './security-log/security-log.store.ts';
 import { deleteOldSessions } from './sessions/session.store.ts';
 import { deleteOldSignIns } from './staff/staff.store.ts';
@@ -28,6 +29,7 @@ export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buf
   });
 
   every(500, 'fences', () => sweepFences(deps));
+  every(500, 'notices', () => sendNotices(deps));
   every(minute, 'signing keys', async () => {
     if (await db.transaction((tx) => rotateSigningKeys(tx, deps))) log.info('another signing key is in use');
   });

@@ -10,7 +10,8 @@ import { createDelivery } from './codes/delivery.ts';
 import { identifierWindows } from './codes/limits.ts';
 import { type IdentityConfig, readConfig } from './config.ts';
 import { createContactVault } from './contacts/contact-vault.ts';
-import { deriveKey } from './crypto/mac.ts';
+import { contactRoutes } from './contacts/contacts.routes.ts';
+import { deriveKey, mac } from './crypto/mac.ts';
 import type { IdentitySchema } from './db/schema.ts';
 import type { IdentityDeps } from './deps.ts';
 import { housekeeping } from './housekeeping.ts';
@@ -23,6 +24,7 @@ import { migrations } from './migrations.ts';
 import { regionRoutes } from './regions/regions.routes.ts';
 import { createDeviceReader } from './sessions/device.ts';
 import { introspectionRoutes } from './sessions/introspection.routes.ts';
+import { ownSessionRoutes } from './sessions/own-sessions.routes.ts';
 import { createRefreshTokens } from './sessions/refresh-token.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { createOwnUserVerifier } from './sessions/verify-user.ts';
@@ -41,12 +43,14 @@ const buildDeps = (
   const senders = Object.fromEntries(
     Object.entries(config.makeSenders).map(([method, make]) => [method, make({ now, language, embedded })]),
   );
+  const deviceHashKey = deriveKey(config.IDENTIFIER_PEPPER, 'devices');
   const keyRing = createKeyRing({ db, now, signingKeySeal });
   return {
     ...platform,
     region,
     issuer: config.ISSUER,
     deviceOf: createDeviceReader(config.PLACE_HEADER),
+    deviceHash: (accountId, deviceKey) => mac(deviceHashKey, accountId, deviceKey),
     codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
     sendLimits: {
       resendSeconds: config.CODE_RESEND_SECONDS,
@@ -110,7 +114,9 @@ export const startIdentity = async (
   regionRoutes(deps);
   codeRoutes(deps);
   sessionRoutes(deps);
+  ownSessionRoutes(deps);
   accountRoutes(deps);
+  contactRoutes(deps);
   cancellationRoutes(deps);
   jwksRoutes(deps);
   metadataRoutes(deps);

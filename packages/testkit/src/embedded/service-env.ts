@@ -71,6 +71,7 @@ const own: Readonly<Record<ServiceName, (o: RegionEnvOptions) => Env>> = {
     SMS_ACCESS_KEY_SECRET: outside.sms.accessKeySecret,
     SMS_SIGN_NAME: outside.sms.signName,
     SMS_TEMPLATE: outside.sms.templates.code as string,
+    SMS_NOTICE_TEMPLATE: outside.sms.templates.notice as string,
     SMTP_URL: `smtp://${encodeURIComponent(outside.mail.user)}:${encodeURIComponent(outside.mail.password)}@${outside.mail.host}:${outside.mail.port}`,
     MAIL_FROM: 'Meridian <no-reply@meridian.example>',
     OIDC_ISSUER: outside.oidc.issuer,

@@ -9,7 +9,6 @@ export const startNeighbours = async () => {
   const server = createServer((request, response) => {
     const path = request.url ?? '';
     if (path !== '/internal/v1/introspect') state.asked.push(path);
-    if (state.down) return void request.socket.destroy();
     const accountId = /acc_[a-z]+_[0-9A-Z]{26}/.exec(path)?.[0] ?? '';
     const kind = verified.get(accountId) ?? null;
     if (path === '/internal/v1/introspect') {
@@ -27,6 +26,7 @@ export const startNeighbours = async () => {
           .end(JSON.stringify(state.sessionsEnded ? { active: false } : standing));
       });
     }
+    if (state.down) return void request.socket.destroy();
     const body = path.startsWith('/internal/v1/verifications/')
       ? { accountId, verified: kind !== null, kind }
       : { email: emails.get(accountId) ?? null };

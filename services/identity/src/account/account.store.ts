@@ -20,7 +20,8 @@ export const insertAccount = async (
 export const findAccount = (db: Kysely<IdentitySchema>, accountId: string) =>
   db
     .selectFrom('account')
-    .select(['id', 'status', 'created_at', 'restricted_until'])
+    .innerJoin('account_key', 'account_key.account_id', 'account.id')
+    .select(['id', 'status', 'created_at', 'restricted_until', 'display_name', 'language', 'wrapped'])
     .where('id', '=', accountId)
     .executeTakeFirst();
 

@@ -19,6 +19,9 @@ export const personalTables: readonly PersonalTable[] = [
   { table: 'contact', column: 'account_id', fate: 'erased' },
   { table: 'session', column: 'account_id', fate: 'erased' },
   { table: 'cancellation', column: 'account_id', fate: 'erased' },
+  { table: 'code', column: 'account_id', fate: 'erased' },
+  { table: 'known_device', column: 'account_id', fate: 'erased' },
+  { table: 'notice', column: 'account_id', fate: 'erased' },
   { table: 'not_before', column: 'account_id', fate: 'erased' },
   { table: 'account_fence', column: 'account_id', fate: 'erased' },
   {

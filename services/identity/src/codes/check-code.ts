@@ -24,13 +24,20 @@ export type CheckCodeDeps = {
  */
 export const checkCode = async (
   deps: CheckCodeDeps,
-  command: { codeId: string; purpose: CodePurpose; identifierHashes: readonly string[]; code: string; network: string },
+  command: {
+    codeId: string;
+    purpose: CodePurpose;
+    identifierHashes: readonly string[];
+    code: string;
+    network: string;
+    accountId?: string;
+  },
 ): Promise<void> => {
-  const { codeId, purpose, identifierHashes, code, network } = command;
+  const { codeId, purpose, identifierHashes, code, network, accountId } = command;
   const now = deps.now();
   // A failure is booked before the comparison and taken back after a right code: concurrent tries cannot overrun the budget.
   const tried = await deps.db.transaction(async (tx) => {
-    const raised = await raiseTries(tx, { codeId, purpose, identifierHashes, now });
+    const raised = await raiseTries(tx, { codeId, purpose, identifierHashes, now, accountId });
     if (raised === undefined) return undefined;
     const rule = failureRule(deps.codeSecrets, raised.identifierHash);
     return { raised, rule, retryAfter: await reserve(tx, [rule], now) };

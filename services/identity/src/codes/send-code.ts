@@ -50,7 +50,7 @@ export const failureRule = (secrets: CodeSecrets, identifierHash: string): Rule 
 export const sendCode = async (
   tx: Tx<IdentitySchema>,
   deps: SendCodeDeps,
-  command: { identifier: Accepted; purpose: CodePurpose; network: string },
+  command: { identifier: Accepted; purpose: CodePurpose; network: string; accountId?: string },
 ): Promise<SentCode> => {
   const { identifier, purpose, network } = command;
   const now = deps.now();
@@ -78,10 +78,11 @@ export const sendCode = async (
     codeHash: deps.codeSecrets.codeHash(codeId, code),
     createdAt: now,
     expiresAt,
+    accountId: command.accountId,
   });
   const known = await indexIsTaken(tx, identifierHash);
   const resendAfter = new Date(slotOf(now, own.slotSeconds).getTime() + deps.sendLimits.resendSeconds * 1_000);
-  const send = purpose === 'login' || known;
+  const send = purpose === 'login' || purpose === 'bind' || known;
   return {
     outcome: 'issued',
     codeId,

@@ -7,7 +7,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 type Json<T> = ColumnType<T, string, string>;
 
 export type AccountStatus = 'active' | 'closing' | 'cancelled';
-export type CodePurpose = 'login' | 'reauthenticate';
+export type CodePurpose = 'login' | 'reauthenticate' | 'bind' | 'recover';
 /** Why a session ended without its account; told to every service. */
 export type RevokedReason = 'signed_out' | 'reuse' | 'credentials_changed' | 'recovered' | 'staff' | 'too_many';
 export type EndReason = RevokedReason | 'cancelled';
@@ -48,6 +48,20 @@ export type IdentitySchema = KitSchema & {
     consumed_at: Date | null;
     /** Replaced by a newer code of the same identifier and purpose. */
     killed_at: Date | null;
+    /** Of a code that one account asked for: it works for that account only. */
+    account_id: string | null;
+  };
+  known_device: { account_id: string; device_hash: string; last_seen_at: Date };
+  notice: {
+    id: string;
+    account_id: string;
+    kind: string;
+    channel: 'phone' | 'email';
+    sealed_to: Buffer;
+    language: 'zh-CN' | 'en';
+    happened_at: Date;
+    attempts: Generated<number>;
+    next_attempt_at: Date;
   };
   limit_count: { scope: string; slot: Date; count: number };
   session: {
@@ -64,8 +78,8 @@ export type IdentitySchema = KitSchema & {
     ended_reason: EndReason | null;
     delivery: Generated<SessionDelivery>;
     device: Generated<string>;
-    /** HMAC of account and device name: a sign-in from a name not seen before is told to the owner. */
-    device_hash: string | null;
+    /** Last proof of the person within the session: a code, later also other factors. */
+    proven_at: Date | null;
     place: string | null;
     last_seen_at: Date | null;
   };

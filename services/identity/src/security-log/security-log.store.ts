@@ -2,6 +2,7 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
+import type { Place } from '../page-cursor.ts';
 import type { Device } from '../sessions/device.ts';
 
 export type SecurityEvent = {
@@ -15,6 +16,8 @@ export type SecurityEvent = {
     | 'session_replaced'
     | 'session_ended'
     | 'session_ended_by_staff'
+    | 'contact_added'
+    | 'contact_removed'
     | 'cancellation_requested'
     | 'account_cancelled';
   readonly accountId?: string;
@@ -41,6 +44,23 @@ export const appendSecurityLog = async (tx: Tx<IdentitySchema>, event: SecurityE
     })
     .execute();
 };
+
+export const securityLogOf = (
+  db: Kysely<IdentitySchema>,
+  accountId: string,
+  { after, limit }: { after: Place | undefined; limit: number },
+) =>
+  db
+    .selectFrom('security_log')
+    .select(['id', 'at', 'kind', 'method', 'device', 'place', 'network', 'session_id'])
+    .where('account_id', '=', accountId)
+    .$if(after !== undefined, (query) =>
+      query.where(sql<boolean>`(at, id) < (${after?.at ?? new Date(0)}, ${after?.id ?? '0'}::bigint)`),
+    )
+    .orderBy('at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
 
 export const countSecurityLogOf = async (tx: Tx<IdentitySchema>, accountId: string): Promise<number> => {
   const row = await tx

@@ -6,6 +6,8 @@ export type Device = {
   readonly name: string;
   /** As the configured header of the edge names it; null without one. */
   readonly place: string | null;
+  /** What the device is recognised by: an id that an app or a cookie keeps, else its name. */
+  readonly key: string;
 };
 
 const first = (pairs: readonly (readonly [RegExp, string])[], text: string) =>
@@ -42,10 +44,16 @@ export const summariseUserAgent = (userAgent: string): string => {
   return system === undefined ? program : `${program} on ${system}`;
 };
 
+export type DeviceRequest = {
+  readonly userAgent: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly deviceId?: string | undefined;
+};
+
 /** `placeHeader`: lower-case name of the header in which the edge proxy names country or city. It must drop the client's own. */
 export const createDeviceReader =
   (placeHeader: string | undefined) =>
-  ({ userAgent, headers }: { userAgent: string; headers: IncomingHttpHeaders }): Device => {
+  ({ userAgent, headers, deviceId }: DeviceRequest): Device => {
     const given = placeHeader === undefined ? undefined : headers[placeHeader];
     const place =
       typeof given === 'string'
@@ -54,5 +62,6 @@ export const createDeviceReader =
             .trim()
             .slice(0, 80)
         : '';
-    return { name: summariseUserAgent(userAgent), place: place === '' ? null : place };
+    const name = summariseUserAgent(userAgent);
+    return { name, place: place === '' ? null : place, key: deviceId ?? name };
   };

@@ -6,22 +6,18 @@ import { insertAccount } from '../account/account.store.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
-import type { IdentitySchema, SessionDelivery } from '../db/schema.ts';
+import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import type { Device } from './device.ts';
-import { insertSession } from './session.store.ts';
-import { absoluteMs, idleUntil } from './session.ts';
+import { type Caller, type StartDeps, type StartedSession, startSession } from './start-session.ts';
 
-type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'codeSecrets' | 'refreshTokens' | 'publish'>;
+type Deps = StartDeps & Pick<IdentityDeps, 'codeSecrets'>;
 
 export type OpenSession = {
   readonly codeId: string;
   readonly identifier: Accepted;
   readonly termsVersion?: string | undefined;
-  readonly network: string;
-  readonly delivery: SessionDelivery;
-  readonly device: Device;
+  readonly caller: Caller;
 };
 
 export type OpenedSession =
@@ -29,14 +25,7 @@ export type OpenedSession =
   | { readonly outcome: 'consent_required' }
   | { readonly outcome: 'code_used' }
   | { readonly outcome: 'account_cancelled' }
-  | {
-      readonly outcome: 'opened';
-      readonly created: boolean;
-      readonly accountId: string;
-      readonly sessionId: string;
-      readonly refreshToken: string;
-      readonly refreshExpiresAt: Date;
-    };
+  | ({ readonly outcome: 'opened'; readonly created: boolean } & StartedSession);
 
 const register = async (
   tx: Tx<IdentitySchema>,
@@ -64,7 +53,7 @@ const register = async (
 };
 
 export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: OpenSession): Promise<OpenedSession> => {
-  const { codeId, identifier, network } = command;
+  const { codeId, identifier } = command;
   const now = deps.now();
   const blindIndex = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
   const { termsVersion } = deps.region.profile.registration;
@@ -81,32 +70,8 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
   const accountId = registered ?? owner?.accountId;
   if (accountId === undefined) return { outcome: 'code_used' };
 
-  const sessionId = newId('ses', deps.region.id, now);
-  const refreshToken = deps.refreshTokens.first(sessionId);
-  const expiresAt = new Date(now.getTime() + absoluteMs);
-  const refreshExpiresAt = idleUntil(now, expiresAt);
-  const tokenHash = deps.refreshTokens.hash(refreshToken);
-  await insertSession(tx, {
-    id: sessionId,
-    accountId,
-    method: identifier.method,
-    createdAt: now,
-    tokenHash,
-    idleUntil: refreshExpiresAt,
-    expiresAt,
-    delivery: command.delivery,
-    device: command.device,
-  });
   if (registered !== undefined)
-    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network });
-  await appendSecurityLog(tx, {
-    at: now,
-    kind: 'signed_in',
-    accountId,
-    sessionId,
-    network,
-    method: identifier.method,
-    device: command.device,
-  });
-  return { outcome: 'opened', created: registered !== undefined, accountId, sessionId, refreshToken, refreshExpiresAt };
+    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network: command.caller.network });
+  const started = await startSession(tx, deps, { accountId, method: identifier.method, caller: command.caller });
+  return { outcome: 'opened', created: registered !== undefined, ...started };
 };

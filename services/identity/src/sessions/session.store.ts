@@ -2,6 +2,7 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { Kysely } from 'kysely';
 import type { AccountStatus, EndReason, IdentitySchema, SessionDelivery } from '../db/schema.ts';
+import type { Place } from '../page-cursor.ts';
 import type { Device } from './device.ts';
 import type { Family } from './session.ts';
 
@@ -35,6 +36,7 @@ export const insertSession = async (
       device: session.device.name,
       place: session.device.place,
       last_seen_at: session.createdAt,
+      proven_at: session.createdAt,
     })
     .execute();
 };
@@ -95,6 +97,59 @@ export const endSessionRow = async (
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
 };
+
+const living = (db: Kysely<IdentitySchema>, accountId: string, now: Date) =>
+  db
+    .selectFrom('session')
+    .where('account_id', '=', accountId)
+    .where('ended_at', 'is', null)
+    .where('idle_until', '>', now)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc');
+
+/** Living sessions of the account beyond the `keep` newest. */
+export const oldestBeyond = async (tx: Transaction, accountId: string, keep: number, now: Date): Promise<string[]> =>
+  (
+    await living(tx as unknown as Kysely<IdentitySchema>, accountId, now)
+      .select('id')
+      .offset(keep)
+      .limit(100)
+      .execute()
+  ).map((row) => row.id);
+
+export const livingSessions = (
+  db: Kysely<IdentitySchema>,
+  accountId: string,
+  { after, limit, now }: { after: Place | undefined; limit: number; now: Date },
+) =>
+  living(db, accountId, now)
+    .select(['id', 'method', 'device', 'place', 'created_at', 'last_seen_at'])
+    .$if(after !== undefined, (query) =>
+      query.where((e) =>
+        e.or([
+          e('created_at', '<', after?.at ?? now),
+          e.and([e('created_at', '=', after?.at ?? now), e('id', '<', after?.id ?? '')]),
+        ]),
+      ),
+    )
+    .limit(limit)
+    .execute();
+
+export const setProven = async (tx: Transaction, sessionId: string, now: Date): Promise<void> => {
+  await tx.updateTable('session').set({ proven_at: now }).where('id', '=', sessionId).execute();
+};
+
+/** When the person of a living session was last proven; the row is locked against its end. */
+export const provenAt = async (tx: Transaction, sessionId: string): Promise<Date | null> =>
+  (
+    await tx
+      .selectFrom('session')
+      .select('proven_at')
+      .where('id', '=', sessionId)
+      .where('ended_at', 'is', null)
+      .forShare()
+      .executeTakeFirst()
+  )?.proven_at ?? null;
 
 export const endSessionsOf = async (tx: Transaction, accountId: string, now: Date): Promise<void> => {
   await tx

@@ -36,14 +36,14 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
     const network = networkOf(ip);
     const identifierHashes = [deps.codeSecrets.identifierHash(identifier.kind, identifier.value)];
     await checkCode(deps, { codeId: body.codeId, purpose: 'login', identifierHashes, code: body.code, network });
+    const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
+    const device = deps.deviceOf({ userAgent, headers, deviceId });
     const opened = await db.transaction((tx) =>
       openSession(tx, deps, {
         codeId: body.codeId,
         identifier,
         termsVersion: body.termsVersion,
-        network,
-        delivery,
-        device: deps.deviceOf({ userAgent, headers }),
+        caller: { network, delivery, device },
       }),
     );
     if (opened.outcome === 'consent_required')

@@ -102,6 +102,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     SMS_ACCESS_KEY_SECRET: outside.sms.accessKeySecret,
     SMS_SIGN_NAME: outside.sms.signName,
     SMS_TEMPLATE: outside.sms.templates.code,
+    SMS_NOTICE_TEMPLATE: outside.sms.templates.notice,
     SMTP_URL: `smtp://${encodeURIComponent(outside.mail.user)}:${encodeURIComponent(outside.mail.password)}@${outside.mail.host}:${outside.mail.port}`,
     MAIL_FROM: 'Meridian <no-reply@meridian.example>',
     OIDC_ISSUER: outside.oidc.issuer,
@@ -158,10 +159,12 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   };
   /** Asks for a code and waits for it in the inbox. */
   const codeFor = async (identifier: Identifier, purpose: 'login' | 'reauthenticate' = 'login', ip?: string) => {
-    const before = (await messages(identifier.value)).length;
+    // Notices arrive beside codes.
+    const codes = async () => (await messages(identifier.value)).filter((message) => message.code !== null);
+    const before = (await codes()).length;
     const { body } = await ask(sendCode, { body: { identifier, purpose }, ...(ip && { ip }) });
     const [message] = await waitFor('a code', async () => {
-      const found = await messages(identifier.value);
+      const found = await codes();
       return found.length > before && found;
     });
     return { codeId: body.codeId, code: message?.code ?? '' };
