@@ -25,6 +25,10 @@ const securitySchemes: Readonly<Record<string, JsonObject>> = {
     bearerFormat: 'JWT',
     description: 'Service token: ES256, typ svc+jwt, issuer the calling and audience the called service, at most 60 s',
   },
+  certificate: {
+    type: 'mutualTLS',
+    description: 'Client certificate of the region whose common name is the caller or begins with it and a dot',
+  },
   apiKey: { type: 'http', scheme: 'bearer', description: 'API key of the region and product this door serves' },
 };
 
@@ -37,7 +41,7 @@ const schemeOf = ({ auth }: EndpointDefinition): string | undefined => {
 
 const authNote = ({ auth }: EndpointDefinition): string | undefined => {
   if (auth.kind === 'staff') return `Staff roles: ${auth.roles.join(', ')}.`;
-  if (auth.kind === 'service') return `Callers: ${auth.callers.join(', ')}.`;
+  if (auth.kind === 'service' || auth.kind === 'certificate') return `Callers: ${auth.callers.join(', ')}.`;
   return auth.kind === 'signature' ? `Proof of the sender: ${auth.scheme}.` : undefined;
 };
 
@@ -100,6 +104,14 @@ const refusalOf = (service: ServiceName, problems: readonly ProblemDefinition[])
   };
 };
 
+/** Groups operations in a reference page: the first word after the version, e.g. "keys" of /v1/keys/{keyId}, "staff" before it where staff call. */
+const areaOf = (path: string): string => {
+  const words = path.split('/').filter((word) => word !== '' && !word.startsWith('{'));
+  const at = words.findIndex((word) => /^v[0-9]+$/.test(word));
+  const area = words[at + 1] ?? words[0] ?? 'api';
+  return words[0] === 'staff' ? `staff ${area}` : area;
+};
+
 const operationOf = (endpoint: EndpointDefinition): JsonObject => {
   const scheme = schemeOf(endpoint);
   const problems = [...Map.groupBy(problemsOf(endpoint), (p) => p.status)].sort(([a], [b]) => a - b);
@@ -110,6 +122,7 @@ const operationOf = (endpoint: EndpointDefinition): JsonObject => {
   ];
   return {
     operationId: endpoint.id,
+    tags: [areaOf(endpoint.path)],
     summary: endpoint.summary,
     description:
       [endpoint.description, authNote(endpoint)].filter((text) => text !== undefined).join('\n\n') || undefined,

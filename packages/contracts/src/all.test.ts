@@ -24,7 +24,8 @@ describe('endpoints as declared', () => {
   });
 
   test('machine-to-machine endpoints, and only they, are internal', () => {
-    for (const e of all) expect([e.id, isInternal(e)]).toEqual([e.id, e.auth.kind === 'service']);
+    for (const e of all)
+      expect([e.id, isInternal(e)]).toEqual([e.id, e.auth.kind === 'service' || e.auth.kind === 'certificate']);
   });
 
   test('a problem code has one status everywhere', () => {

@@ -61,7 +61,8 @@ export const problemsOf = (e: EndpointDefinition) => {
   if (e.method !== 'GET') all.push(bodyTooLarge, malformedBody, unsupportedMediaType);
   if (e.auth.kind === 'user') all.push(unauthenticated, regionMismatch, accountCancelled);
   if (e.auth.kind === 'user' && e.auth.introspect) all.push(accountRestricted);
-  if (e.auth.kind === 'staff' || e.auth.kind === 'service') all.push(unauthenticated, forbidden, regionMismatch);
+  if (e.auth.kind === 'staff' || e.auth.kind === 'service' || e.auth.kind === 'certificate')
+    all.push(unauthenticated, forbidden, regionMismatch);
   if (e.idempotent) all.push(idempotencyKeyRequired, idempotencyKeyReused, idempotencyTwinInFlight);
   return [...new Map(all.map((p) => [p.code, p])).values()];
 };

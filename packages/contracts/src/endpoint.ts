@@ -8,13 +8,19 @@ export const serviceNames = ['identity', 'verification', 'billing', 'key-issuanc
 export const staffRoles = ['reviewer', 'finance', 'support', 'admin'] as const;
 export type StaffRole = (typeof staffRoles)[number];
 
-/** Who may call: nobody proven, an end user, staff with one of the roles, named services, or a sender whose message is signed. */
+/**
+ * Who may call: nobody proven, an end user, staff with one of the roles, named services, a sender whose message is signed, or a machine
+ * that cannot sign service tokens and proves itself by its client certificate alone. The certificate's common name is the name of a
+ * service, or begins with it and a dot ("gateway.edge-1"); where the listener has no mutual TLS (embedded mode, loopback only) a service
+ * token in `x-meridian-service-token` stands for it.
+ */
 export type EndpointAuth =
   | { readonly kind: 'none' }
   /** `introspect`: identity is asked about the token for every request, so a session that was ended a moment ago is refused at once. */
   | { readonly kind: 'user'; readonly introspect?: true }
   | { readonly kind: 'staff'; readonly roles: readonly StaffRole[] }
   | { readonly kind: 'service'; readonly callers: readonly ServiceName[] }
+  | { readonly kind: 'certificate'; readonly callers: readonly ServiceName[] }
   | { readonly kind: 'signature'; readonly scheme: string };
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -26,20 +26,7 @@ const keyProblems = [
   balanceExhausted,
 ] as const;
 
-export const openAiError = z.strictObject({
-  error: z.looseObject({
-    message: z.string(),
-    type: z.string(),
-    code: z.string(),
-    param: z.string().nullable(),
-    requestId: z.string(),
-    region: z.string().optional(),
-    baseUrl: z.string().optional(),
-    caseId: z.string().optional(),
-    until: z.string().optional(),
-    appealUrl: z.string().optional(),
-  }),
-});
+export { openAiError } from './openai-error.ts';
 
 const contentPart = z.looseObject({ type: z.string().max(40) });
 const message = z.looseObject({

@@ -75,7 +75,12 @@ export const publicRegion = z.strictObject({
   currency,
   languages: z.array(z.string()),
   addresses: regionAddresses,
-  registration: z.strictObject({ methods: z.array(z.string()), termsVersion: z.string(), termsUrl: z.url() }),
+  registration: z.strictObject({
+    methods: z.array(z.string()),
+    federated: z.array(z.string()).describe('Accounts elsewhere by which a person may sign in'),
+    termsVersion: z.string(),
+    termsUrl: z.url(),
+  }),
   realName: z.discriminatedUnion('policy', [
     z.strictObject({ policy: z.literal('not_required') }),
     z.strictObject({

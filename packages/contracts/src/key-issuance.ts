@@ -14,6 +14,7 @@ import {
 } from './common.ts';
 import { endpoint } from './endpoint.ts';
 import { fenceKeyIssuance } from './fence.ts';
+import { authorizeKey, authorizeKeyOfPost } from './key-authorize.ts';
 import { problem } from './problem.ts';
 
 // What is wrong with a key, in the words a gateway passes on.
@@ -177,6 +178,8 @@ export const endpoints = [
   listKeys,
   revokeKey,
   verifyKey,
+  authorizeKey,
+  authorizeKeyOfPost,
   listKeyChanges,
   getKeyStanding,
   fenceKeyIssuance,

@@ -41,6 +41,28 @@ export const operatorView = (secrets: SandboxSecrets, region: string, { origin, 
       waffoPublicKey: waffoPlatform.key.publicKey,
     },
     model: { baseUrl: `${origin}/v1`, apiKey: own.model.apiKey },
+    logins: {
+      xiaomi: { ...own.logins.xiaomi, accountEndpoint: `${origin}/xiaomi`, openEndpoint: `${origin}/xiaomi` },
+      wechat: { ...own.logins.wechat, openEndpoint: `${origin}/wechat`, apiEndpoint: `${origin}/wechat` },
+      weibo: { ...own.logins.weibo, endpoint: `${origin}/weibo` },
+      qq: { ...own.logins.qq, endpoint: `${origin}/qq` },
+      alipay: {
+        appId: own.logins.alipay.appId,
+        privateKey: own.logins.alipay.key.privateKey,
+        alipayPublicKey: secrets.alipayPlatform.key.publicKey,
+        authorizeEndpoint: `${origin}/alipay`,
+        gateway: `${origin}/alipay/gateway.do`,
+      },
+      apple: {
+        clientId: own.logins.apple.clientId,
+        teamId: own.logins.apple.teamId,
+        keyId: own.logins.apple.keyId,
+        privateKey: own.logins.apple.key.privateKey,
+        issuer: `${origin}/apple`,
+      },
+      google: { ...own.logins.google, issuer: `${origin}/google` },
+      facebook: { ...own.logins.facebook, dialogEndpoint: `${origin}/facebook`, graphEndpoint: `${origin}/facebook` },
+    },
     pages: { inbox: `${origin}/inbox`, inboxMessages: `${origin}/inbox/messages`, control: `${origin}/control` },
   };
 };

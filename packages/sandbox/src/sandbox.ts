@@ -1,6 +1,6 @@
-// The whole sandbox in one function: one HTTP port and one SMTP port on loopback, for all regions.
+// The whole sandbox in one function: one HTTP port and one SMTP port, for all regions; on loopback unless told otherwise.
 import type { AddressInfo } from 'node:net';
-import Fastify from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { aliyunGateway } from './aliyun/gateway.routes.ts';
 import { type SandboxConfig, sandboxSecrets } from './config.ts';
 import { controlRoutes } from './control/control.routes.ts';
@@ -8,6 +8,7 @@ import { frontPage } from './http/front-page.ts';
 import { sendPage } from './http/page.ts';
 import { inboxRoutes } from './inbox/inbox.routes.ts';
 import { createInbox } from './inbox/inbox.ts';
+import { loginRoutes } from './logins/logins.ts';
 import { createMailPart, createSmtpServer } from './mail/smtp.ts';
 import { createModelPart } from './model/faults.ts';
 import { modelRoutes } from './model/model.routes.ts';
@@ -31,14 +32,14 @@ import { createDesk as createWechatDesk } from './wechat-pay/desk.ts';
 import { createWechatPart } from './wechat-pay/faults.ts';
 import { wechatPayerRoutes } from './wechat-pay/payer.routes.ts';
 
-const host = '127.0.0.1';
 const messagesKept = 500;
 
 /** Starts every part; rejects if a port is taken or the secrets are malformed. `credentials` is the operator's view by region. */
 export const startSandbox = async (config: SandboxConfig) => {
   const secrets = sandboxSecrets.parse(config.secrets);
-  const { now, log } = config;
-  const app = Fastify({ bodyLimit: 1024 * 1024, forceCloseConnections: true });
+  const { now, log, tls, host = '127.0.0.1' } = config;
+  const settings = { bodyLimit: 1024 * 1024, forceCloseConnections: true } as const;
+  const app = (tls ? Fastify({ ...settings, https: tls }) : Fastify(settings)) as FastifyInstance;
   let address = '';
   const origin = () => address;
   app.decorateRequest('sandboxNote', null);
@@ -55,8 +56,8 @@ export const startSandbox = async (config: SandboxConfig) => {
   ];
   const wechatDesk = createWechatDesk(config, wechatPay);
   const waffoDesk = createWaffoDesk(config, waffo, origin);
-  const clients = createClients(secrets);
-  const smtpServer = createSmtpServer({ part: mail, inbox, secrets, now, log });
+  const clients = createClients(secrets, config.redirectUris);
+  const smtpServer = createSmtpServer({ part: mail, inbox, secrets, now, log, host, tls });
 
   app.get('/', async (_request, reply) => sendPage(reply, frontPage(Object.keys(secrets.regions))));
   app.get('/real-name', async (_request, reply) => sendPage(reply, personsPage()));
@@ -68,7 +69,8 @@ export const startSandbox = async (config: SandboxConfig) => {
   );
   app.get('/model', async (_request, reply) => sendPage(reply, modelsPage(config.models, origin())));
   inboxRoutes(app, inbox);
-  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model]);
+  const logins = await loginRoutes(app, { secrets, now, origin, pushTimeoutMs: config.notifications.timeoutMs });
+  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model, ...logins]);
   oidcClientRoutes(app, clients);
   wechatControlRoutes(app, wechatDesk);
   waffoControlRoutes(app, waffoDesk);
@@ -88,8 +90,8 @@ export const startSandbox = async (config: SandboxConfig) => {
   };
   try {
     await app.listen({ host, port: config.http.port });
-    address = `http://${host}:${(app.server.address() as AddressInfo).port}`;
-    const smtp = { host, port: await smtpServer.listen(config.smtp.port) };
+    address = config.origin ?? `${tls ? 'https' : 'http'}://${host}:${(app.server.address() as AddressInfo).port}`;
+    const smtp = { host: new URL(address).hostname, port: await smtpServer.listen(config.smtp.port) };
     const credentials = Object.fromEntries(
       Object.keys(secrets.regions).map((region) => [region, operatorView(secrets, region, { origin: address, smtp })]),
     );

@@ -5,6 +5,7 @@ import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variab
 import { type Region, regionVariables, resolveRegion } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 import { configureSenders, type MakeSenders } from './codes/senders.ts';
+import { configureProviders, type MakeProviders } from './providers/registry.ts';
 
 const variables = z.object({
   ...platformVariables,
@@ -49,11 +50,18 @@ const variables = z.object({
 export type IdentityConfig = z.output<typeof variables> & {
   readonly region: Region;
   readonly makeSenders: MakeSenders;
+  readonly makeProviders: MakeProviders;
 };
 
-/** Throws ConfigError naming every mistake; also when a login method of the profile lacks what its sender needs. */
+/** Throws ConfigError naming every mistake; also when a login method of the profile lacks what its sender or provider needs. */
 export const readConfig = (env: Record<string, string | undefined>): IdentityConfig => {
   const values = parseConfig(variables, env);
   const region = resolveRegion(values);
-  return { ...values, region, makeSenders: configureSenders(region.profile.registration.methods, env) };
+  const { methods, federated } = region.profile.registration;
+  return {
+    ...values,
+    region,
+    makeSenders: configureSenders(methods, env),
+    makeProviders: configureProviders(federated, env, { embedded: values.MERIDIAN_MODE === 'embedded' }),
+  };
 };

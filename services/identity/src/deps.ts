@@ -9,13 +9,14 @@ import type { ContactVault } from './contacts/contact-vault.ts';
 import type { IdentitySchema } from './db/schema.ts';
 import type { AccessTokens } from './keys/access-token.ts';
 import type { KeyRing } from './keys/key-ring.ts';
+import type { LoginProviders } from './providers/registry.ts';
 import type { Device, DeviceRequest } from './sessions/device.ts';
 import type { RefreshTokens } from './sessions/refresh-token.ts';
 import type { StaffProvider } from './staff/staff-provider.ts';
 
 type FromPlatform = Pick<
   Platform<IdentitySchema>,
-  'now' | 'log' | 'metrics' | 'db' | 'publish' | 'call' | 'every' | 'publicServer' | 'internalServer'
+  'now' | 'log' | 'metrics' | 'db' | 'publish' | 'call' | 'every' | 'wall' | 'publicServer' | 'internalServer'
 >;
 
 export type IdentityDeps = FromPlatform & {
@@ -32,6 +33,8 @@ export type IdentityDeps = FromPlatform & {
   readonly accessTokens: AccessTokens;
   readonly refreshTokens: RefreshTokens;
   readonly staffProvider: StaffProvider;
+  /** Accounts elsewhere, as the profile names them. */
+  readonly loginProviders: LoginProviders;
   /** Internal listeners of the services that take part in a cancellation. */
   readonly addresses: Addresses;
 };

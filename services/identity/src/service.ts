@@ -1,4 +1,5 @@
 // The composition root of identity: what it is made of, which routes and reactions it has.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { createPlatform, type Overrides, type Platform, type Running } from '@meridian/kit/run/platform.ts';
 import { accountRoutes } from './account/account.routes.ts';
 import { makeFencesDue } from './cancellation/cancellation.store.ts';
@@ -21,6 +22,7 @@ import { createKeyRing } from './keys/key-ring.ts';
 import { metadataRoutes } from './keys/metadata.routes.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
 import { migrations } from './migrations.ts';
+import { makeProviders } from './providers/registry.ts';
 import { regionRoutes } from './regions/regions.routes.ts';
 import { createDeviceReader } from './sessions/device.ts';
 import { introspectionRoutes } from './sessions/introspection.routes.ts';
@@ -77,6 +79,7 @@ const buildDeps = (
       allowInsecure: embedded,
       log,
     }),
+    loginProviders: makeProviders(config.makeProviders, { now }),
     addresses: {
       'key-issuance': config.KEY_ISSUANCE_URL,
       billing: config.BILLING_URL,
@@ -125,7 +128,7 @@ export const startIdentity = async (
   housekeeping({ ...deps, signingKeySeal });
 
   const running = await platform.start({
-    listensTo: ['verification', 'billing', 'key-issuance', 'moderation'],
+    listensTo: listensTo.identity,
     reactions: cancellationReactions(deps),
     prepare: async () => {
       await platform.db.transaction((tx) => rotateSigningKeys(tx, { now: deps.now, signingKeySeal }));

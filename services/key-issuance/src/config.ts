@@ -1,7 +1,7 @@
 // The only reader of the environment in this service.
 
 import { parseConfig } from '@meridian/kit/config/config.ts';
-import { integer, json, secret } from '@meridian/kit/config/values.ts';
+import { integer, json, list, secret } from '@meridian/kit/config/values.ts';
 import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variables.ts';
 import { regionVariables } from '@meridian/regions/region.ts';
 import { z } from 'zod';
@@ -10,6 +10,8 @@ import type { Peppers } from './keys/key-format.ts';
 const peppers = z
   .record(z.string().regex(/^[1-9][0-9]{0,2}$/), secret)
   .refine((all) => Object.keys(all).length > 0, { message: 'must hold at least one pepper' });
+
+const certificateName = z.string().regex(/^gateway(\.[a-z0-9-]{1,60})?$/, 'must be "gateway" or "gateway.<name>"');
 
 const schema = z.object({
   ...regionVariables,
@@ -20,6 +22,8 @@ const schema = z.object({
   KEY_PEPPERS: json(peppers),
   /** Active keys an account may have. */
   MAX_KEYS_PER_ACCOUNT: integer(1, 1_000).default(50),
+  /** Common names of the client certificates with which proxies may ask `authorize`: "gateway" or "gateway.<name>". */
+  GATEWAY_CERTIFICATES: list(certificateName).default(['gateway']),
 });
 
 export type Config = z.output<typeof schema>;

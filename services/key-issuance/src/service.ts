@@ -1,6 +1,9 @@
 // Composition root of key-issuance.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
+import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { resolveRegion } from '@meridian/regions/region.ts';
+import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
 import { changeRoutes } from './changes/changes.routes.ts';
 import { headPosition, pruneChanges } from './changes/key-change.store.ts';
@@ -36,11 +39,10 @@ export const startKeyIssuance = async (
     migrations,
     overrides,
   });
-  const { db, now, log, publish } = platform;
-  const home = { region, addressOf: (id: string) => directory[id]?.addresses.api };
+  const { db, now, log, publish, wall } = platform;
   const peppers = peppersOf(config.KEY_PEPPERS);
   const auditRetention = profile.retention.securityLog;
-  const base = { service: platform.service, region, now, publish, db, home, log };
+  const base = { service: platform.service, region, now, publish, db, wall, log };
   const baseUrl = profile.addresses.baseUrls.payg;
 
   keyRoutes(platform.publicServer, { ...base, peppers, maxKeysPerAccount: config.MAX_KEYS_PER_ACCOUNT, baseUrl });
@@ -54,14 +56,16 @@ export const startKeyIssuance = async (
     maxWaiting: 10_000,
     deadlineMs: 2_000,
   });
-  verifyRoutes(platform.internalServer, {
+  const verifyDeps = {
     ...base,
     peppers,
-    baseUrlOf: (id, product) => directory[id]?.addresses.baseUrls[product],
+    baseUrlOf: (id: string, product: KeyProduct) => directory[id]?.addresses.baseUrls[product],
     appealUrl: profile.links.appeal,
     factsOf,
     used: lastUsed.note,
-  });
+  };
+  verifyRoutes(platform.internalServer, verifyDeps);
+  authorizeRoutes(platform.internalServer, { ...verifyDeps, certificates: config.GATEWAY_CERTIFICATES });
   gateRoutes(platform.internalServer, base);
   const watch = createChangeWatch({ head: () => headPosition(db.read), pollMs: 150, maxWaiters: 1_000 });
   changeRoutes(platform.internalServer, { ...base, watch });
@@ -76,7 +80,7 @@ export const startKeyIssuance = async (
   });
 
   const running = await platform.start({
-    listensTo: ['identity', 'billing', 'moderation'],
+    listensTo: listensTo['key-issuance'],
     reactions: gateReactions({ ...base, auditRetention }),
   });
   return {

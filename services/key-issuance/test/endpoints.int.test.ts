@@ -26,6 +26,8 @@ endpointSuite({
         if (endpoint.id === 'revokeKey') return { params: { keyId: body.key.keyId } };
         if (endpoint.id === 'getKeyStanding') return { params: { accountId: user } };
         if (endpoint.id === 'fenceAccount.key-issuance') return { body: { accountId: user } };
+        if (endpoint.id === 'authorizeKey' || endpoint.id === 'authorizeKeyOfPost')
+          return { headers: { 'x-meridian-product': 'payg', 'api-key': body.secret } };
         if (endpoint.id === 'listKeyChanges') return { query: { wait: 0 } };
         return undefined;
       },

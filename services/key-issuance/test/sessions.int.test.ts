@@ -3,7 +3,8 @@ import { call } from '@meridian/client/client.ts';
 import { accountErasureRequested, sessionRevoked } from '@meridian/contracts/events/lifecycle.ts';
 import { createKey, listKeys } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
-import { type Harness, startHarness, waitFor } from './harness.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
+import { type Harness, startHarness } from './harness.ts';
 
 describe('a session that has ended at identity', () => {
   let service: Harness;

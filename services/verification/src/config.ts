@@ -19,6 +19,9 @@ const variables = z.object({
   REAL_NAME_ACCESS_KEY_SECRET: secret.optional(),
 });
 
+/** As written, wherever it comes from: two variables must not hold the same text. */
+const rawVariables = z.object({ IDENTITY_DATA_KEY: z.string().optional() });
+
 const realNameVariables = [
   'IDENTITY_DATA_KEY',
   'BLIND_INDEX_KEY',
@@ -54,7 +57,8 @@ export const readConfig = (env: Record<string, string | undefined>) => {
   const [accessKeyId, accessKeySecret] = [config.REAL_NAME_ACCESS_KEY_ID, config.REAL_NAME_ACCESS_KEY_SECRET];
   if (!dataKeys || !blindIndexKey || !endpoint || !accessKeyId || !accessKeySecret)
     throw new ConfigError(missing.map((name) => `${name} is missing: region ${region.id} requires real names`));
-  if (blindIndexKey === env.IDENTITY_DATA_KEY)
+  const { IDENTITY_DATA_KEY: rawDataKey } = parseConfig(rawVariables, env);
+  if (blindIndexKey === rawDataKey)
     throw new ConfigError(['BLIND_INDEX_KEY must differ from IDENTITY_DATA_KEY: one key, one purpose']);
   const realName: RealNameSettings = { rules, dataKeys, blindIndexKey, endpoint, accessKeyId, accessKeySecret };
   return { config, region, realName };

@@ -1,5 +1,6 @@
 // The public keys of an issuer, fetched by their address.
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { type Dispatcher, fetch as fetchWith } from 'undici';
 
 /** Thrown when the keys cannot be fetched: no verdict on the token, so the answer is 503, never 401. */
 export class KeysUnreachable extends Error {
@@ -12,13 +13,31 @@ export class KeysUnreachable extends Error {
 
 /**
  * Key resolver with a cool-down of 10 s against floods of unknown key ids, keys kept for 5 min, 3 s per fetch.
- * `allowInsecure` is for the embedded mode, which stays on the loopback interface.
+ * `allowInsecure` is for the embedded mode, which stays on the loopback interface. `dispatcher` carries the client certificate and the
+ * private CA where the issuer is a service of the same region.
  */
-export const remoteKeys = (address: string, options: { allowInsecure?: boolean } = {}): JWTVerifyGetKey => {
+export const remoteKeys = (
+  address: string,
+  options: { allowInsecure?: boolean; dispatcher?: Dispatcher | undefined } = {},
+): JWTVerifyGetKey => {
   const parsed = new URL(address);
   if (parsed.protocol !== 'https:' && options.allowInsecure !== true)
     throw new Error('the key set of an issuer must be fetched by https');
-  const keys = createRemoteJWKSet(parsed, { cooldownDuration: 10_000, cacheMaxAge: 300_000, timeoutDuration: 3_000 });
+  const { dispatcher } = options;
+  const keys = createRemoteJWKSet(parsed, {
+    cooldownDuration: 10_000,
+    cacheMaxAge: 300_000,
+    timeoutDuration: 3_000,
+    ...(dispatcher && {
+      [customFetch]: (url: string, init: { headers: Headers; signal: AbortSignal }) =>
+        fetchWith(url, {
+          headers: Object.fromEntries(init.headers),
+          signal: init.signal,
+          redirect: 'manual',
+          dispatcher,
+        }) as unknown as Promise<Response>,
+    }),
+  });
   return async (header, token) => {
     try {
       return await keys(header, token);

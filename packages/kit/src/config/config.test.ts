@@ -1,5 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { parseConfig } from './config.ts';
 import { flag, integer, json, list, listener, network, privateKeyPem, publicKeyPem, secret, url } from './values.ts';
@@ -65,6 +68,31 @@ describe('parseConfig', () => {
     expect(() => parseConfig(schema, { ...good, PEPPER: '' })).toThrow('PEPPER is missing');
     expect(() => parseConfig(schema, { ...good, LIMITS: '{"perMinute":"x","y":1}' })).toThrow(
       /LIMITS \(at perMinute\) must be of type number[\s\S]*LIMITS has unknown member\(s\) y/,
+    );
+  });
+});
+
+describe('secrets in files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meridian-config-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'PEPPER'), 'a-pepper-from-a-file\n');
+  const { PEPPER: _, ...without } = good;
+
+  test('NAME_FILE names a file, SECRETS_DIR a folder of them; the last line break is not part of the value', () => {
+    const path = join(folder, 'PEPPER');
+    expect(parseConfig(schema, { ...without, PEPPER_FILE: path }).PEPPER).toBe('a-pepper-from-a-file');
+    expect(parseConfig(schema, { ...without, SECRETS_DIR: folder }).PEPPER).toBe('a-pepper-from-a-file');
+    expect(parseConfig(schema, { ...good, SECRETS_DIR: folder }).PEPPER).toBe(good.PEPPER);
+  });
+  test('a file that is not there and a value given twice are refused by name; no value is told', () => {
+    expect(() => parseConfig(schema, { ...without, PEPPER_FILE: join(folder, 'none') })).toThrow(
+      /1 mistake\(s\):\n {2}- PEPPER: the file .*none cannot be read \(ENOENT\)$/,
+    );
+    expect(() => parseConfig(schema, { ...good, PEPPER_FILE: join(folder, 'PEPPER') })).toThrow(
+      'PEPPER and PEPPER_FILE are both given',
+    );
+    expect(() => parseConfig(schema, { ...without, SECRETS_DIR: join(folder, 'nowhere') })).toThrow(
+      'PEPPER is missing',
     );
   });
 });

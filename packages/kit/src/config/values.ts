@@ -1,5 +1,5 @@
 // Schemas for values that come as environment variables. Messages never quote the value: it may be a secret.
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
@@ -111,6 +111,27 @@ export const publicKeyPem = keyOf((pem) => {
   if (pem.includes('PRIVATE')) throw new Error('private key given');
   return createPublicKey(pem);
 }, 'a public key');
+
+/** A certificate in PEM, or several. */
+export const certificatePem = z.string().transform((value, context): string => {
+  const pem = value.replaceAll('\\n', '\n');
+  try {
+    return new X509Certificate(pem) && pem;
+  } catch {
+    return refuse(context, 'must be a certificate in PEM');
+  }
+});
+
+/** A private key of any kind in PEM, for TLS. */
+export const tlsKeyPem = z.string().transform((value, context): string => {
+  const pem = value.replaceAll('\\n', '\n');
+  try {
+    return createPrivateKey(pem) && pem;
+  } catch {
+    // OpenSSL's message must not quote key material.
+    return refuse(context, 'must be a private key in PEM');
+  }
+});
 
 /** An ES256 public key as JWK; a private member `d` is refused. */
 export const publicJwk = z.strictObject({

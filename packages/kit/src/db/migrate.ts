@@ -12,6 +12,15 @@ export class DatabaseNewerError extends Error {
   code = 'database_newer';
 }
 
+/** `database_older`: the code has migrations that the database has not seen; production does not run them at boot. */
+export class DatabaseOlderError extends Error {
+  override name = 'DatabaseOlderError';
+  code = 'database_older';
+}
+
+const newerSentence = (migration: string) =>
+  `the database has migration "${migration}", which this version of the code does not know: deploy the newer code or restore an older database`;
+
 const prefixed = (prefix: string, migrations: Record<string, Migration>) =>
   Object.entries(migrations).map(([name, migration]): [string, Migration] => {
     if (!/^[0-9]{4}-[a-z0-9-]+$/.test(name))
@@ -70,10 +79,7 @@ export const runMigrations = async (options: {
     if (error === undefined) return;
     const text = errorMessage(error);
     const unknown = /previously executed migration (\S+) is missing/.exec(text)?.[1];
-    if (unknown)
-      throw new DatabaseNewerError(
-        `the database has migration "${unknown}", which this version of the code does not know: deploy the newer code or restore an older database`,
-      );
+    if (unknown) throw new DatabaseNewerError(newerSentence(unknown));
     throw error;
   });
 };
@@ -87,3 +93,30 @@ export const pendingMigrations = (options: { url: string; migrations: Record<str
   withMigrator(options.url, everyMigration(options.migrations), undefined, async (migrator) =>
     (await migrator.getMigrations()).filter((m) => m.executedAt === undefined).map((m) => m.name),
   );
+
+/** Throws DatabaseOlderError or DatabaseNewerError, naming what mends it, unless the database is exactly as new as the code. */
+export const assertMigrated = async (options: {
+  url: string;
+  migrations: Record<string, Migration>;
+  service: string;
+}): Promise<void> => {
+  const pending = await pendingMigrations(options);
+  if (pending.length > 0)
+    throw new DatabaseOlderError(
+      `the database lacks ${pending.length} migration(s) of this version, the first is "${pending[0]}": run the program services/${options.service}/src/migrate.ts first`,
+    );
+  const known = new Set(Object.keys(everyMigration(options.migrations)));
+  const client = new pg.Client({
+    connectionString: options.url,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 10_000,
+  });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ name: string }>('select name from migration order by timestamp, name');
+    const unknown = rows.find(({ name }) => !known.has(name));
+    if (unknown) throw new DatabaseNewerError(newerSentence(unknown.name));
+  } finally {
+    await client.end();
+  }
+};

@@ -3,8 +3,9 @@
 import { internalError, malformedBody, problemsOf, unsupportedMediaType } from '@meridian/contracts/common.ts';
 import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import type { ServiceAuth, StaffAuth, UserAuth } from './authenticate.ts';
+import type { CertificateAuth, ServiceAuth, StaffAuth, UserAuth } from './authenticate.ts';
 import { createAuthenticator, type Verifiers } from './authenticate.ts';
+import { certificateNameOf } from './certificate-name.ts';
 import { refusalOf } from './errors.ts';
 import type { AnyAnswer } from './handler.ts';
 import { type Claim, claimKey, type IdempotencyStore, readKey, requestHash } from './idempotency.ts';
@@ -24,7 +25,7 @@ export type Route = {
   readonly handle: (context: Record<string, unknown>) => Promise<AnyAnswer>;
 };
 
-type Identity = UserAuth | StaffAuth | ServiceAuth | null;
+type Identity = UserAuth | StaffAuth | ServiceAuth | CertificateAuth | null;
 
 const defaultBodyBytes = 64 * 1024;
 
@@ -175,7 +176,7 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
     // After the flood guard (onRequest), before the body is read: who may not call is not listened to.
     preParsing: async (request) => {
       if (authenticate !== undefined)
-        request.setDecorator('identity', await authenticate(request.headers.authorization));
+        request.setDecorator('identity', await authenticate(request.headers, certificateNameOf(request.raw.socket)));
     },
     handler: run,
     errorHandler: (error, request) => {

@@ -1,20 +1,42 @@
 // The environment variables that every service has; spread into its config schema.
 import { serviceNames } from '@meridian/contracts/endpoint.ts';
 import { z } from 'zod';
-import { integer, json, list, listener, network, privateKeyPem, publicKeyPem, secret, url } from '../config/values.ts';
+import {
+  certificatePem,
+  integer,
+  json,
+  list,
+  listener,
+  network,
+  privateKeyPem,
+  publicKeyPem,
+  secret,
+  tlsKeyPem,
+  url,
+} from '../config/values.ts';
 
 const postgresUrl = secret.refine((value) => /^postgres(ql)?:\/\//.test(value), {
   message: 'must be a postgres:// address',
 });
 
+/** Brokers of a Kafka cluster; credentials are the service's certificate, so it holds no secret. */
+const kafkaUrl = z.string().regex(/^kafka:\/\/[A-Za-z0-9.-]+:[0-9]{1,5}(,[A-Za-z0-9.-]+:[0-9]{1,5})*$/);
+
 /** Address of a called service's internal listener, e.g. `BILLING_URL: serviceUrl`. */
 export const serviceUrl = url('http', 'https');
 
 const shared = {
-  /** `embedded`: everything on this machine's loopback interface. */
-  MERIDIAN_MODE: z.enum(['embedded']),
+  /** `embedded`: everything on this machine's loopback interface. `production`: encrypted and authenticated between machines, or no start. */
+  MERIDIAN_MODE: z.enum(['embedded', 'production']),
   PUBLIC_LISTEN: listener,
   INTERNAL_LISTEN: listener,
+  /**
+   * This service's certificate (common name: the service's name), its key, and the private CA of the region. Server on both listeners,
+   * client towards other services and Kafka. Production needs them; callers without a certificate of the CA are refused.
+   */
+  INTERNAL_TLS_KEY: tlsKeyPem.optional(),
+  INTERNAL_TLS_CERT: certificatePem.optional(),
+  INTERNAL_TLS_CA: certificatePem.optional(),
   /** This service's private key for calls to others: EC P-256, PEM. */
   SERVICE_KEY: privateKeyPem,
   /** JSON { service: public key in PEM } of the services that may call this one. */
@@ -36,11 +58,9 @@ export const platformVariables = {
   DATABASE_URL: postgresUrl,
   /** Connections to the database. */
   DATABASE_POOL: integer(2, 100).default(8),
-  /** Database of the Postgres event log. */
-  EVENT_BUS_URL: postgresUrl,
+  /** kafka://host:port,host:port (production), or the postgres:// address of the event log's database (one machine). */
+  EVENT_BUS_URL: z.union([postgresUrl, kafkaUrl]),
 };
 
-export type SharedConfig = { readonly [K in keyof typeof shared]: z.output<(typeof shared)[K]> };
-export type PlatformConfig = {
-  readonly [K in keyof typeof platformVariables]: z.output<(typeof platformVariables)[K]>;
-};
+export type SharedConfig = Readonly<z.output<z.ZodObject<typeof shared>>>;
+export type PlatformConfig = Readonly<z.output<z.ZodObject<typeof platformVariables>>>;

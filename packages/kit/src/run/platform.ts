@@ -13,22 +13,25 @@ import { createServiceVerifier } from '../auth/service-verifier.ts';
 import { createStaffVerifier } from '../auth/staff-verifier.ts';
 import { createUserVerifier } from '../auth/user-verifier.ts';
 import { createDatabase, type Database, type Tx } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
+import { assertMigrated, migrate } from '../db/migrate.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { createConsumer } from '../events/consumer.ts';
-import { createPostgresBus, migratePostgresBus } from '../events/postgres-bus.ts';
+import { migratePostgresBus } from '../events/postgres-bus.ts';
 import { type EventMessage, publish } from '../events/publish.ts';
 import type { Reaction } from '../events/reaction.ts';
 import { createRelay } from '../events/relay.ts';
 import type { Verifiers } from '../http/authenticate.ts';
 import { cleanIdempotencyKeys } from '../http/idempotency.ts';
 import type { ProblemRenderer } from '../http/problems.ts';
+import { createRegionWall, type Directory, type RegionWall } from '../http/region-wall.ts';
 import { createServer, type HttpServer } from '../http/server.ts';
 import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
+import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
+import { assertMode, regionDispatcher, regionTls } from './production.ts';
 import { type Running as Life, stopInOrder } from './run.ts';
 
 /** A started service. `publicUrl` and `internalUrl` are the origins of its listeners. */
@@ -41,9 +44,6 @@ export type Overrides = {
   readonly destination?: DestinationStream;
   readonly verifiers?: Verifiers;
 };
-
-/** Public address of every region by id: refusals name the home of what belongs elsewhere. */
-export type Directory = Readonly<Record<string, { readonly addresses: { readonly api: string } }>>;
 
 export type CoreOptions = {
   readonly service: ServiceName;
@@ -70,19 +70,16 @@ export type Core = {
   /** Calls another service's internal endpoint with a token of this service. */
   readonly call: <E extends EndpointDefinition>(endpoint: E, options: CallOptions<E>) => Promise<CallAnswer<E>>;
   readonly every: Background['every'];
-};
-
-/** In the embedded mode nothing may be reached from outside: plain HTTP is for the loopback interface only. */
-const assertLoopback = ({ PUBLIC_LISTEN, INTERNAL_LISTEN }: SharedConfig) => {
-  for (const [name, { host }] of Object.entries({ PUBLIC_LISTEN, INTERNAL_LISTEN }))
-    if (host !== '127.0.0.1' && host !== '::1')
-      throw new Error(`${name}: the embedded mode listens on 127.0.0.1 or [::1] only, not on ${host}`);
+  /** Refuses ids of other regions: what a route is given from outside and looks up goes through it first. */
+  readonly wall: RegionWall;
 };
 
 const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Database<S>) => {
-  const { service, region, config, overrides = {} } = options;
-  assertLoopback(config);
+  const { service, region, directory, config, overrides = {} } = options;
   const now = overrides.now ?? (() => new Date());
+  assertMode(service, config, now());
+  const tls = regionTls(config);
+  const dispatcher = regionDispatcher(tls);
   const log =
     overrides.log ??
     createLog({
@@ -92,17 +89,14 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(overrides.destination && { destination: overrides.destination }),
     });
   const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
-  const directory = Object.fromEntries(
-    Object.entries(options.directory).map(([id, { addresses }]) => [id, addresses.api]),
-  );
-  const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded' });
+  const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(
     Object.entries(config.SERVICE_KEYS).map(async ([name, key]) => [name, await exportJWK(key)] as const),
   );
   const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
   const serviceCall: Core['call'] = async (endpoint, callOptions) =>
-    call(endpoint, { ...callOptions, token: await tokens.tokenFor(endpoint.service) });
+    call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) });
   const verifyUser = createUserVerifier({ ...rules, issuer: config.ISSUER, audience: 'meridian', keys });
   const verifiers: Verifiers = {
     verifyUser: async (token) => {
@@ -130,6 +124,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       corsOrigins: options.corsOrigins,
       production: config.MERIDIAN_MODE !== 'embedded',
       ...verifiers,
+      ...(tls && { tls }),
       ...(db && { idempotency: db }),
       ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
@@ -144,6 +139,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     internalServer: server('internal'),
     call: serviceCall,
     every: background.every,
+    wall: createRegionWall(region, directory),
   };
   const listen = async () => {
     const internal = await core.internalServer.listen(config.INTERNAL_LISTEN);
@@ -162,6 +158,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       },
     },
     { name: 'background', stop: () => background.stop() },
+    { name: 'calls', stop: () => dispatcher?.close() },
   ];
   return { core, listen, stopSteps };
 };
@@ -212,7 +209,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   });
   const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
-  const bus = createPostgresBus({ url: config.EVENT_BUS_URL, log, now, poolSize: 2 });
+  const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
   core.every(600_000, 'clean session ends', () => cleanSessionEnds(db, now()));
@@ -223,8 +220,10 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     db,
     publish: (tx, event, message) => publish(tx, { service, region, now }, event, message),
     start: async ({ listensTo, reactions, prepare }) => {
-      await migrate({ url: config.DATABASE_URL, migrations, log });
-      await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+      if (config.MERIDIAN_MODE === 'embedded') {
+        await migrate({ url: config.DATABASE_URL, migrations, log });
+        if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+      } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
       await prepare?.();
       const topics = listensTo.map((publisher) => topicOf(region, publisher));
       const all = listensTo.includes('identity') ? [...reactions, sessionEnds<S>()] : reactions;

@@ -1,4 +1,4 @@
-// A real SMTP server on loopback that puts what it takes into the inbox. Authentication is required; no TLS, as nothing leaves the machine.
+// A real SMTP server that puts what it takes into the inbox. Authentication is required, and STARTTLS before it where a certificate is given.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
@@ -36,12 +36,16 @@ export const createSmtpServer = ({
   secrets,
   now,
   log,
+  host,
+  tls,
 }: {
   part: Part<MailFaults>;
   inbox: Inbox;
   secrets: SandboxSecrets;
   now: () => Date;
   log: (line: string) => void;
+  host: string;
+  tls?: { key: string; cert: string } | undefined;
 }) => {
   const record = (status: number, outcome: 'answered' | 'failed_on_request', caller?: string) =>
     part.requests.add({
@@ -55,8 +59,8 @@ export const createSmtpServer = ({
 
   const server = new SMTPServer({
     authOptional: false,
-    allowInsecureAuth: true,
-    disabledCommands: ['STARTTLS'],
+    // Without a certificate nothing leaves the machine; with one, credentials are taken after STARTTLS only.
+    ...(tls ? { ...tls, allowInsecureAuth: false } : { allowInsecureAuth: true, disabledCommands: ['STARTTLS'] }),
     size: maxMessageBytes,
     maxClients: 100,
     socketTimeout: 60_000,
@@ -104,7 +108,7 @@ export const createSmtpServer = ({
     listen: (port: number) =>
       new Promise<number>((resolve, reject) => {
         server.once('error', reject);
-        server.listen(port, '127.0.0.1', () => {
+        server.listen(port, host, () => {
           const address = server.server.address();
           if (address && typeof address === 'object') resolve(address.port);
           else reject(new Error('the SMTP server has no port'));

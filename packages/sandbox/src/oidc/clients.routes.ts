@@ -3,10 +3,16 @@ import { z } from 'zod';
 import type { SandboxSecrets } from '../config.ts';
 import type { Client } from './authorization-request.ts';
 
-/** One client per region; its redirect URIs are registered once the region knows its own address. */
-export const createClients = (secrets: SandboxSecrets): Map<string, Client> =>
+/** One client per region; its redirect URIs are given, or registered once the region knows its own address. */
+export const createClients = (
+  secrets: SandboxSecrets,
+  redirectUris: Readonly<Record<string, readonly string[]>> = {},
+): Map<string, Client> =>
   new Map(
-    Object.entries(secrets.regions).map(([region, { oidc }]) => [region, { ...oidc, redirectUris: new Set<string>() }]),
+    Object.entries(secrets.regions).map(([region, { oidc }]) => [
+      region,
+      { ...oidc, redirectUris: new Set(redirectUris[region]) },
+    ]),
   );
 
 const registration = z.strictObject({ redirectUris: z.array(z.url({ protocol: /^https?$/ }).max(500)).max(20) });

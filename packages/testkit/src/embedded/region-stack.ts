@@ -13,9 +13,10 @@ import { startVerification } from '@meridian/verification/service.ts';
 import type { RunningPostgres } from '../postgres/start-postgres.ts';
 import { ensureDatabases } from './databases.ts';
 import { startEdge } from './edge.ts';
+import { registerLoginApps } from './login-env.ts';
 import type { RegionPorts } from './ports.ts';
 import type { EmbeddedSecrets } from './secrets.ts';
-import { type Env, serviceEnv } from './service-env.ts';
+import { type Env, outsideEnv, serviceEnv } from './service-env.ts';
 
 const programs: Readonly<Record<ServiceName, (env: Env) => Promise<Running>>> = {
   identity: startIdentity,
@@ -59,10 +60,33 @@ export const startRegion = async (options: {
   if (!secrets) throw new Error(`no secrets were drawn for region "${profile.id}"`);
   const databases = await ensureDatabases(options.postgres, profile.id, secrets);
   const outside = operatorView(options.secrets.sandbox, profile.id, options.sandbox);
-  const env = (service: ServiceName) =>
-    serviceEnv(service, { ...options, secrets, outside, databaseUrl: databases.urlOf, busUrl: databases.busUrl });
+  const loopback = (port: number) => `127.0.0.1:${port}`;
+  const env = (service: ServiceName): Env => ({
+    ...serviceEnv(service, {
+      ...options,
+      mode: 'embedded',
+      origin: `http://${loopback(ports.api)}`,
+      jwksUrl: `http://${loopback(ports.publicOf.identity)}/.well-known/jwks.json`,
+      listen: (name) => ({ public: loopback(ports.publicOf[name]), internal: loopback(ports.internalOf[name]) }),
+      internalUrl: (name) => `http://${loopback(ports.internalOf[name])}`,
+      trustedProxies: '127.0.0.1',
+      secrets,
+      databaseUrl: databases.urlOf,
+      databasePool: 4,
+      busUrl: databases.busUrl,
+    }),
+    ...outsideEnv(service, profile, outside),
+    // The sandbox is no carrier: a person trying things out need not wait a minute. All other limits are as in production.
+    ...(service === 'identity' && {
+      CODE_RESEND_SECONDS: '1',
+      CODES_PER_NETWORK_HOUR: '1000',
+      CODES_PER_NETWORK_DAY: '10000',
+    }),
+  });
 
   await registerStaffClient(options.sandbox.origin, profile.id, env('identity').STAFF_REDIRECT_URI as string);
+  const loginBase = `http://127.0.0.1:${ports.api}/v1/logins`;
+  await registerLoginApps(options.sandbox.origin, profile.id, profile.registration.federated, loginBase);
 
   const names = Object.keys(programs) as ServiceName[];
   const services = names.filter((name) => name !== 'gateway');

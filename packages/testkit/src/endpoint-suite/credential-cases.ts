@@ -1,5 +1,6 @@
 // Requests of callers who are nobody, somebody else, or not allowed.
 import { type EndpointDefinition, serviceNames, staffRoles } from '@meridian/contracts/endpoint.ts';
+import { serviceTokenHeader } from '@meridian/kit/http/authenticate.ts';
 import type { Case, SuiteTokens } from './suite-types.ts';
 import { fillPath, type ValidRequest } from './valid-request.ts';
 
@@ -16,13 +17,15 @@ export const credentialCases = async (
 ): Promise<Case[]> => {
   const { auth } = endpoint;
   if (auth.kind === 'none' || auth.kind === 'signature') return [];
-  const as = (authorization: string | undefined) => ({ headers: { ...valid.headers, authorization } });
-  const bearer = (token: string) => as(`Bearer ${token}`);
-  const own = valid.headers.authorization?.replace('Bearer ', '') ?? '';
+  const certificate = auth.kind === 'certificate';
+  const header = certificate ? serviceTokenHeader : 'authorization';
+  const as = (value: string | undefined) => ({ headers: { ...valid.headers, [header]: value } });
+  const bearer = (token: string) => as(certificate ? token : `Bearer ${token}`);
+  const own = valid.headers[header]?.replace('Bearer ', '') ?? '';
   const cases: Case[] = [
     { ...unauthenticated, what: 'no credential', ...as(undefined) },
     { ...unauthenticated, what: 'another scheme', ...as('Basic YTpi') },
-    { ...unauthenticated, what: 'an empty token', ...as('Bearer ') },
+    { ...unauthenticated, what: 'an empty token', ...as(certificate ? '' : 'Bearer ') },
     { ...unauthenticated, what: 'a garbled token', ...bearer(garble(own)) },
     { ...unauthenticated, what: 'an unsigned token', ...bearer(`${own.split('.').slice(0, 2).join('.')}.`) },
     { ...unauthenticated, what: 'a very long token', ...bearer('a'.repeat(6_000)) },
@@ -33,7 +36,8 @@ export const credentialCases = async (
     service: await tokens.service('gateway'),
   };
   for (const [kind, token] of Object.entries(wrongKinds))
-    if (kind !== auth.kind) cases.push({ ...unauthenticated, what: `a ${kind} token`, ...bearer(token) });
+    if (kind !== (certificate ? 'service' : auth.kind))
+      cases.push({ ...unauthenticated, what: `a ${kind} token`, ...bearer(token) });
   if (auth.kind === 'user') {
     if (tokens.expiredUser !== undefined)
       cases.push({ ...unauthenticated, what: 'an expired token', ...bearer(tokens.expiredUser) });
@@ -52,7 +56,7 @@ export const credentialCases = async (
         ...bearer(await tokens.staffWith(others)),
       });
   }
-  if (auth.kind === 'service') {
+  if (auth.kind === 'service' || auth.kind === 'certificate') {
     const [caller] = auth.callers;
     if (tokens.foreignRegionService !== undefined && caller !== undefined)
       cases.push({

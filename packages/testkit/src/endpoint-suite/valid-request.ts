@@ -1,6 +1,7 @@
 // The valid request that every case of an endpoint differs from in one respect.
 import { randomUUID } from 'node:crypto';
 import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
+import { serviceTokenHeader } from '@meridian/kit/http/authenticate.ts';
 import { sampleFor } from './sample.ts';
 import type { Sample, SuiteTokens } from './suite-types.ts';
 
@@ -16,8 +17,14 @@ export const tokenFor = async (endpoint: EndpointDefinition, tokens: SuiteTokens
   const { auth } = endpoint;
   if (auth.kind === 'user') return tokens.user;
   if (auth.kind === 'staff') return tokens.staffWith(auth.roles.slice(0, 1));
-  return auth.kind === 'service' && auth.callers[0] !== undefined ? tokens.service(auth.callers[0]) : undefined;
+  return (auth.kind === 'service' || auth.kind === 'certificate') && auth.callers[0] !== undefined
+    ? tokens.service(auth.callers[0])
+    : undefined;
 };
+
+/** The header that carries the caller's token: `Authorization` is taken where a certificate is asked for. */
+export const credential = ({ auth }: EndpointDefinition, token: string): Record<string, string> =>
+  auth.kind === 'certificate' ? { [serviceTokenHeader]: token } : { authorization: `Bearer ${token}` };
 
 export const validRequest = async (
   endpoint: EndpointDefinition,
@@ -36,7 +43,7 @@ export const validRequest = async (
     query: part(endpoint.query, sample.query, 'query'),
     body: body === undefined || body === 'raw' ? sample.body : sampleFor(body, sample.body, `${endpoint.id} body`),
     headers: {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(token !== undefined && credential(endpoint, token)),
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(endpoint.idempotent && { 'idempotency-key': randomUUID() }),
       ...sample.headers,

@@ -1,50 +1,9 @@
 // A refused key, in words that say what to do next.
-import { accountCancelled } from '@meridian/contracts/common.ts';
-import {
-  accountProtected,
-  balanceExhausted,
-  type KeyRefusal,
-  keyInvalid,
-  keyProductMismatch,
-  keyRegionMismatch,
-  keyRevoked,
-} from '@meridian/contracts/key-issuance.ts';
-import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
+import { explainKeyRefusal, keyRefusalProblems } from '@meridian/client/key-refusal.ts';
+import type { KeyRefusal } from '@meridian/contracts/key-issuance.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
-
-const problems: Readonly<Record<KeyRefusal['code'], ProblemDefinition>> = {
-  key_invalid: keyInvalid,
-  key_revoked: keyRevoked,
-  key_region_mismatch: keyRegionMismatch,
-  key_product_mismatch: keyProductMismatch,
-  account_protected: accountProtected,
-  account_cancelled: accountCancelled,
-  balance_exhausted: balanceExhausted,
-};
-
-const use = (baseUrl: string | undefined) => (baseUrl === undefined ? '' : ` Use the Base URL ${baseUrl}`);
-
-/** What happened and what to do next, for the person who reads the message of the error. */
-export const explainRefusal = ({ code, region, baseUrl, caseId, until, appealUrl }: KeyRefusal): string => {
-  switch (code) {
-    case 'key_invalid':
-      return 'The API key is not valid; check that it was copied whole, or create one';
-    case 'key_revoked':
-      return 'This API key was revoked; create another';
-    case 'key_region_mismatch':
-      return `This API key belongs to region ${region}, not to this one; it was not looked up here.${use(baseUrl)}`;
-    case 'key_product_mismatch':
-      return `This API key belongs to another product.${use(baseUrl)}`;
-    case 'account_protected':
-      return `The account has abnormal usage behavior and is under protection until ${until} (case ${caseId}). You may appeal at ${appealUrl}`;
-    case 'account_cancelled':
-      return 'The account is cancelled; its API keys have expired';
-    case 'balance_exhausted':
-      return 'The balance is used up; recharge to go on. Do not retry before that';
-  }
-};
 
 export const refuseKey = (refusal: KeyRefusal): never => {
   const { code, ...members } = refusal;
-  return fail(problems[code], { detail: explainRefusal(refusal), ...members });
+  return fail(keyRefusalProblems[code], { detail: explainKeyRefusal(refusal), ...members });
 };

@@ -1,15 +1,7 @@
 // A refusal in OpenAI's error form, so that an unmodified client raises its own typed error with a message that helps.
+import { openAiErrorType } from '@meridian/contracts/openai-error.ts';
 import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
 import type { ProblemMembers, ProblemRenderer } from '@meridian/kit/http/problems.ts';
-
-/** OpenAI's `type` by status: https://platform.openai.com/docs/guides/error-codes */
-const typeOf = (status: number): string => {
-  if (status === 401) return 'authentication_error';
-  if (status === 402) return 'insufficient_quota';
-  if (status === 403) return 'permission_error';
-  if (status === 429) return 'rate_limit_error';
-  return status >= 500 ? 'server_error' : 'invalid_request_error';
-};
 
 const passedOn = ['region', 'baseUrl', 'caseId', 'until', 'appealUrl', 'category'] as const;
 
@@ -24,7 +16,7 @@ export const openAiErrorOf = (definition: ProblemDefinition, members: ProblemMem
   const said = members.detail ?? definition.title;
   return {
     message: first === undefined ? said : `${param}: ${first.detail}`,
-    type: typeOf(definition.status),
+    type: openAiErrorType(definition.status),
     code: definition.code,
     param,
     requestId,

@@ -7,7 +7,6 @@ import { openContacts } from '../contacts/contact.store.ts';
 import { maskContact } from '../contacts/contact.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { pageFrom, readCursor } from '../page-cursor.ts';
-import { refuseForeign } from '../regions/refuse-foreign.ts';
 import { securityLogOf } from '../security-log/security-log.store.ts';
 import { findAccount, lockStatus } from './account.store.ts';
 import { openProfile, setProfile } from './profile.ts';
@@ -67,7 +66,7 @@ export const accountRoutes = (deps: IdentityDeps): void => {
   });
 
   route(deps.internalServer, getSecurityEmail, async ({ params }) => {
-    refuseForeign(region, params.accountId);
+    deps.wall(params.accountId);
     const account = await findAccount(db.read, params.accountId);
     if (account?.status !== 'active') return fail(notFound, { detail: 'There is no such active account' });
     const contacts = await openContacts(db.read, vault, account.id);

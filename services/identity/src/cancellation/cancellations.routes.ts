@@ -15,15 +15,15 @@ import { codeBelongsTo } from '../codes/code.store.ts';
 import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { refuseForeign } from '../regions/refuse-foreign.ts';
 import { cancelAccount as cancel } from './cancel-account.ts';
-import { consequencesOf, participants, versionOf } from './cancellation.ts';
+import { consequencesOf, participants } from './cancellation.ts';
 import { readCancellation } from './cancellation-status.ts';
+import { versionOf } from './consequences-version.ts';
 import { driveFences } from './drive-fences.ts';
 import { askForStanding } from './participants.ts';
 
 export const cancellationRoutes = (deps: IdentityDeps): void => {
-  const { publicServer, db, region } = deps;
+  const { publicServer, db } = deps;
 
   const standingOf = (accountId: string) =>
     askForStanding(deps, accountId).catch((err: unknown) => {
@@ -40,7 +40,7 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, cancelAccount, async ({ auth, body, ip }) => {
-    refuseForeign(region, body.codeId);
+    deps.wall(body.codeId);
     const { accountId } = auth;
     const network = networkOf(ip);
     const identifierHashes = await blindIndexesOf(db.read, accountId);

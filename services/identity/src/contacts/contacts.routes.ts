@@ -7,7 +7,6 @@ import { checkCode } from '../codes/check-code.ts';
 import { networkOf } from '../codes/network.ts';
 import { sendCode } from '../codes/send-code.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { refuseForeign } from '../regions/refuse-foreign.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
 import { addContact as add } from './add-contact.ts';
 import { maskContact } from './contact.ts';
@@ -39,8 +38,8 @@ export const contactRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, addContact, async ({ auth, body, ip }) => {
-    refuseForeign(region, body.codeId);
-    if (body.replaces !== undefined) refuseForeign(region, body.replaces);
+    deps.wall(body.codeId);
+    if (body.replaces !== undefined) deps.wall(body.replaces);
     const identifier = acceptIdentifier(registration, body.identifier);
     const network = networkOf(ip);
     const identifierHashes = [deps.codeSecrets.identifierHash(identifier.kind, identifier.value)];
@@ -59,7 +58,7 @@ export const contactRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, removeContact, async ({ auth, params, ip }) => {
-    refuseForeign(region, params.contactId);
+    deps.wall(params.contactId);
     await db.transaction((tx) => remove(tx, deps, { ...auth, contactId: params.contactId, network: networkOf(ip) }));
     return { status: 204 };
   });

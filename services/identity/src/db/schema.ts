@@ -3,16 +3,16 @@ import type { RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
 import type { KitSchema } from '@meridian/kit/db/schema.ts';
 import type { JWK } from 'jose';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+import type { CodePurpose } from '../codes/code.ts';
+import type { KeyState } from '../keys/signing-key.ts';
 
 type Json<T> = ColumnType<T, string, string>;
 
 export type AccountStatus = 'active' | 'closing' | 'cancelled';
-export type CodePurpose = 'login' | 'reauthenticate' | 'bind' | 'recover';
 /** Why a session ended without its account; told to every service. */
 export type RevokedReason = 'signed_out' | 'reuse' | 'credentials_changed' | 'recovered' | 'staff' | 'too_many';
 export type EndReason = RevokedReason | 'cancelled';
 export type SessionDelivery = 'body' | 'cookie';
-export type KeyState = 'next' | 'current' | 'previous';
 export type CancellationState = 'cancelling' | 'cancelled' | 'erased';
 export type Participant = 'identity' | 'verification' | 'billing' | 'key-issuance' | 'moderation';
 

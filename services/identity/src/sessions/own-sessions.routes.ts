@@ -16,14 +16,13 @@ import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { pageFrom, readCursor } from '../page-cursor.ts';
-import { refuseForeign } from '../regions/refuse-foreign.ts';
 import { endSession } from './end-session.ts';
 import { endSessions } from './end-sessions.ts';
 import { livingSessions, setProven } from './session.store.ts';
 import { proofMs } from './session.ts';
 
 export const ownSessionRoutes = (deps: IdentityDeps): void => {
-  const { publicServer, db, region, now } = deps;
+  const { publicServer, db, now } = deps;
 
   route(publicServer, listSessions, async ({ auth, query }) => {
     const after = readCursor(query.cursor, /^ses_[a-z]+_[0-9A-Z]{26}$/);
@@ -47,7 +46,7 @@ export const ownSessionRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, endOneSession, async ({ auth, params, ip }) => {
-    refuseForeign(region, params.sessionId);
+    deps.wall(params.sessionId);
     const ended = await db.transaction((tx) =>
       endSession(tx, deps, { ...auth, sessionId: params.sessionId, reason: 'signed_out', network: networkOf(ip) }),
     );
@@ -65,7 +64,7 @@ export const ownSessionRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, reauthenticate, async ({ auth, body, ip }) => {
-    refuseForeign(region, body.codeId);
+    deps.wall(body.codeId);
     const identifierHashes = await blindIndexesOf(db.read, auth.accountId);
     const { codeId, code } = body;
     await checkCode(deps, { codeId, purpose: 'reauthenticate', identifierHashes, code, network: networkOf(ip) });

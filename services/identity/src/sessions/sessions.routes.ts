@@ -9,12 +9,12 @@ import {
   refreshSession,
 } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import { refuseForeign } from '@meridian/kit/http/region-wall.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { checkCode } from '../codes/check-code.ts';
 import { networkOf } from '../codes/network.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { refuseForeign, refuseRegion } from '../regions/refuse-foreign.ts';
 import { endSession as end } from './end-session.ts';
 import { openSession } from './open-session.ts';
 import { createRefreshCookies } from './refresh-cookie.ts';
@@ -29,7 +29,7 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
   const answerOf = createTokenAnswers(deps, cookies);
 
   route(publicServer, createSession, async ({ body, ip, headers, reply, userAgent }) => {
-    refuseForeign(region, body.codeId);
+    deps.wall(body.codeId);
     const { delivery = 'body' } = body;
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const identifier = acceptIdentifier(registration, body.identifier);
@@ -66,7 +66,7 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const refreshToken = body.refreshToken ?? cookies.read(reply);
     if (refreshToken === undefined) return fail(refreshInvalid);
-    refuseRegion(region, regionOfRefreshToken(refreshToken));
+    refuseForeign(region.id, regionOfRefreshToken(refreshToken), region.directory);
     const refreshed = await db.transaction((tx) =>
       refresh(tx, deps, { refreshToken, delivery, network: networkOf(ip) }),
     );

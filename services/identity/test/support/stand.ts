@@ -12,6 +12,7 @@ import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { profiles } from '@meridian/regions/region.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
+import { loginEnv } from '@meridian/testkit/embedded/login-env.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import pg from 'pg';
@@ -109,6 +110,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     OIDC_CLIENT_ID: outside.oidc.clientId,
     OIDC_CLIENT_SECRET: outside.oidc.clientSecret,
     OIDC_ROLES_CLAIM: outside.oidc.rolesClaim,
+    ...loginEnv(profile.registration.federated, outside),
     STAFF_REDIRECT_URI: 'http://127.0.0.1/staff/v1/sign-in/callback',
     VERIFICATION_URL: participants.urlOf('verification'),
     BILLING_URL: participants.urlOf('billing'),

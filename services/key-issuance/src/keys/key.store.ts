@@ -1,6 +1,7 @@
 // SQL of keys.
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
+import type { TimePlace } from '@meridian/kit/http/page.ts';
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
 import type { KeyFacts } from './key.ts';
@@ -87,17 +88,15 @@ export const findKey = (tx: Tx<Schema>, accountId: string, keyId: string): Promi
     .where('account_id', '=', accountId)
     .executeTakeFirst();
 
-export type PagePosition = { readonly createdAt: Date; readonly keyId: string };
-
 /** Up to `limit` keys after `after`, newest first. */
 export const listKeys = (
   db: Kysely<Schema>,
   accountId: string,
-  after: PagePosition | undefined,
+  after: TimePlace | undefined,
   limit: number,
 ): Promise<KeyRow[]> => {
   const query = db.selectFrom('api_key').selectAll().where('account_id', '=', accountId);
-  const page = after ? query.where(sql<boolean>`(created_at, key_id) < (${after.createdAt}, ${after.keyId})`) : query;
+  const page = after ? query.where(sql<boolean>`(created_at, key_id) < (${after.at}, ${after.id})`) : query;
   return page.orderBy('created_at', 'desc').orderBy('key_id', 'desc').limit(limit).execute();
 };
 

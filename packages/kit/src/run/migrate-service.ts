@@ -1,0 +1,45 @@
+// The job that runs before a rollout: brings one service's database to this version and gives the service's role its rights.
+import type { Migration } from 'kysely/migration';
+import { z } from 'zod';
+import { ConfigError, parseConfig } from '../config/config.ts';
+import { secret } from '../config/values.ts';
+import { grantApplication } from '../db/application-role.ts';
+import { migrate } from '../db/migrate.ts';
+import { createLog } from '../telemetry/log.ts';
+import { databaseMistakes } from './production.ts';
+
+const variables = z.object({
+  MERIDIAN_MODE: z.enum(['embedded', 'production']),
+  /** As the role that owns the tables; the service itself never holds it. */
+  DATABASE_OWNER_URL: secret.refine((value) => /^postgres(ql)?:\/\//.test(value), {
+    message: 'must be a postgres:// address',
+  }),
+  /** Role by which the service connects. */
+  APPLICATION_ROLE: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/),
+});
+
+/** Migrates and grants; writes one sentence to stderr and exits with 1 when it cannot. */
+export const migrateService = async (options: {
+  readonly service: string;
+  readonly env: Record<string, string | undefined>;
+  readonly migrations: Record<string, Migration>;
+  /** Tables whose rows are never changed or removed. */
+  readonly appendOnly?: readonly string[];
+}): Promise<void> => {
+  const { service, env, migrations, appendOnly = [] } = options;
+  const log = createLog({ service: `${service}-migrate`, region: env.REGION ?? 'unknown', level: 'info' });
+  try {
+    const config = parseConfig(variables, env);
+    const url = config.DATABASE_OWNER_URL;
+    const mistakes = config.MERIDIAN_MODE === 'production' ? databaseMistakes('DATABASE_OWNER_URL', url) : [];
+    if (mistakes.length > 0) throw new ConfigError(mistakes);
+    await migrate({ url, migrations, log });
+    await grantApplication({ url, role: config.APPLICATION_ROLE, appendOnly });
+    log.info({ migrations: Object.keys(migrations).length }, 'the database is up to date');
+  } catch (error) {
+    process.stderr.write(
+      `${service}: the database cannot be migrated: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+    process.exitCode = 1;
+  }
+};

@@ -1,0 +1,116 @@
+// npm run region: draws and rotates the secrets and certificates of a region's container stack.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { profileSchema } from '@meridian/regions/profile.ts';
+import { profiles } from '@meridian/regions/region.ts';
+import { initRegion } from './region/init-region.ts';
+import { initSandbox, writeTrust } from './region/init-sandbox.ts';
+import { defaultPort, localDirectory, placesOf } from './region/layout.ts';
+import { type Rotation, rotate, rotations } from './region/rotate.ts';
+import { containerUser } from './region/store.ts';
+
+const root = new URL('../', import.meta.url).pathname;
+const help = `Usage: npm run region -- init <id> [--sandbox] [--port N] [--profile FILE]
+       npm run region -- rotate <id> <what>
+
+init draws what the stack of region <id> needs into infra/regions/<id>.env and infra/regions/<id>/ (mode 0600, ignored by git).
+Nothing that is there is drawn again. Regions that come with Meridian: ${Object.keys(profiles).join(', ')}.
+
+  --sandbox       addresses below .localhost and the sandbox for the outside world: for trying out, never for production
+  --port N        port of the region on this machine (${Object.keys(profiles)
+    .map((id) => `${id}: ${defaultPort(id)}`)
+    .join(', ')}); without --sandbox 443
+  --profile FILE  JSON of the profile of another region
+  --into FOLDER   keep it there instead of infra/regions; compose finds it by MERIDIAN_REGIONS=FOLDER
+
+rotate replaces secrets of a running region and says what to run next (docs/operations.md, "Rotation"):
+
+${Object.entries(rotations)
+  .map(([name, { text }]) => `  ${name.padEnd(14)}${text}`)
+  .join('\n')}
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    sandbox: { type: 'boolean', default: false },
+    port: { type: 'string' },
+    profile: { type: 'string' },
+    into: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+
+const regions = resolve(values.into ?? join(root, 'infra/regions'));
+const shown = (path: string) => (values.into ? path : relative(root, path));
+
+const profileOf = (id: string) => {
+  const profile = values.profile ? profileSchema.parse(JSON.parse(readFileSync(values.profile, 'utf8'))) : profiles[id];
+  if (!profile) throw new Error(`no profile "${id}" comes with Meridian: give one with --profile`);
+  if (profile.id !== id) throw new Error(`${values.profile} is the profile of "${profile.id}", not of "${id}"`);
+  return profile;
+};
+
+const portOf = (id: string) => {
+  const port = Number(values.port ?? (values.sandbox ? defaultPort(id) : 443));
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error(`--port is needed for region "${id}": 1 to 65535`);
+  return port;
+};
+
+/** Regions that have been drawn on this machine. */
+const drawnRegions = () =>
+  readdirSync(regions, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'sandbox')
+    .map((entry) => entry.name);
+
+const init = async (id: string) => {
+  const profile = profileOf(id);
+  const port = portOf(id);
+  const places = placesOf(regions, id);
+  const shipped = Object.fromEntries(
+    [...Object.values(profiles), profile].map(({ id: key, name, addresses }) => [key, { name, addresses }]),
+  );
+  const directory = values.sandbox ? localDirectory({ id, name: profile.name, port }) : shipped;
+  const origin = new URL(directory[id]?.addresses.api as string).origin;
+  const sandbox = values.sandbox ? await initSandbox(regions, id, origin) : undefined;
+  const toFill = await initRegion({
+    profile,
+    directory,
+    ownProfile: values.profile !== undefined,
+    ownDirectory: values.sandbox || values.profile !== undefined,
+    places,
+    port,
+    sandbox,
+  });
+  console.log(
+    `region ${id}: secrets and certificates in ${shown(places.folder)}, settings in ${shown(places.envFile)}`,
+  );
+  if (sandbox) console.log(`trust for callers on this machine: ${shown(await writeTrust(regions, drawnRegions()))}`);
+  const { uid, gid } = containerUser();
+  if (sandbox && uid !== 1000) console.log(`before docker compose: export CONTAINER_UID=${uid} CONTAINER_GID=${gid}`);
+  if (toFill.length > 0)
+    console.log(
+      `still to be filled in by you (a service says so and does not start before):\n${toFill.map((file) => `  ${shown(file)}`).join('\n')}`,
+    );
+};
+
+const main = async () => {
+  const [command, id, what, ...rest] = positionals;
+  if (values.help) return console.log(help);
+  if (!id || !/^[a-z]{2,12}$/.test(id) || id === 'sandbox' || rest.length > 0) throw new Error(`\n${help}`);
+  if (command === 'init' && what === undefined) return init(id);
+  if (command !== 'rotate' || what === undefined || !(what in rotations)) throw new Error(`\n${help}`);
+  const places = placesOf(regions, id);
+  if (!existsSync(places.envFile))
+    throw new Error(`region ${id} has not been drawn here: npm run region -- init ${id}`);
+  const next = await rotate(places, id, what as Rotation);
+  if (existsSync(`${regions}/sandbox`)) await writeTrust(regions, drawnRegions());
+  console.log(`${what} of region ${id}: replaced. Now:\n${next.map((line) => `  ${line}`).join('\n')}`);
+};
+
+await main().catch((error: Error) => {
+  console.error(`region: ${error.message}`);
+  process.exit(1);
+});

@@ -1,0 +1,16 @@
+// The migration job of billing: run it before a rollout, as the owner of the tables.
+import { parseConfig } from '@meridian/kit/config/config.ts';
+import { migrateService } from '@meridian/kit/run/migrate-service.ts';
+import { regionVariables, resolveRegion } from '@meridian/regions/region.ts';
+import { z } from 'zod';
+import { migrationsFor } from './migrations.ts';
+
+const { profile } = resolveRegion(parseConfig(z.object(regionVariables), process.env));
+
+await migrateService({
+  service: 'billing',
+  env: process.env,
+  migrations: migrationsFor(profile.currency),
+  // What was booked stays booked: corrections are new entries.
+  appendOnly: ['ledger_entry', 'ledger_transaction'],
+});

@@ -1,0 +1,5 @@
+// The migration job of identity: run it before a rollout, as the owner of the tables.
+import { migrateService } from '@meridian/kit/run/migrate-service.ts';
+import { migrations } from './migrations.ts';
+
+await migrateService({ service: 'identity', env: process.env, migrations });
