@@ -23,6 +23,7 @@ export const codeLimitReached = problem(
   429,
   'Too many codes or wrong tries; wait for Retry-After seconds',
 );
+export const captchaRequired = problem('captcha_required', 403, 'Show that a person is asking, by a captcha');
 export const identifierNotAccepted = problem(
   'identifier_not_accepted',
   422,
@@ -132,9 +133,18 @@ export const sendCode = endpoint({
   description:
     'The answer is the same whether or not an account exists. A code has 6 digits, lives 5 minutes and takes 5 tries. Limits per identifier and per address are counted in the database.',
   auth: { kind: 'none' },
-  body: z.strictObject({ identifier, purpose: z.enum(['login', 'reauthenticate']) }),
+  body: z.strictObject({
+    identifier,
+    purpose: z.enum(['login', 'reauthenticate']),
+    captchaToken: z
+      .string()
+      .min(1)
+      .max(2048)
+      .optional()
+      .describe('After `captcha_required`: the answer of the captcha'),
+  }),
   answers: { 202: z.strictObject({ codeId: idOf('cod'), expiresAt: timestamp, resendAfter: timestamp }) },
-  problems: [identifierNotAccepted, codeLimitReached],
+  problems: [identifierNotAccepted, codeLimitReached, captchaRequired],
   limit: { max: 60, windowSeconds: 60 },
 });
 

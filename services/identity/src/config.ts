@@ -25,6 +25,10 @@ const variables = z.object({
   /** Codes sent on request of one network (/24 or /64). */
   CODES_PER_NETWORK_HOUR: integer(1, 1_000_000).default(60),
   CODES_PER_NETWORK_DAY: integer(1, 1_000_000).default(300),
+  /** Codes that one network may ask for in an hour before a captcha is demanded of it. */
+  CODES_BEFORE_CAPTCHA: integer(0, 1_000_000).default(5),
+  CAPTCHA_ENDPOINT: url('http', 'https'),
+  CAPTCHA_SECRET: secret,
   /** The spend breaker: codes of the whole region. */
   CODES_PER_HOUR: integer(1, 10_000_000).default(3_000),
   CODES_PER_DAY: integer(1, 10_000_000).default(30_000),

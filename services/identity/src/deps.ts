@@ -2,6 +2,8 @@
 import type { Platform } from '@meridian/kit/run/platform.ts';
 import type { Region } from '@meridian/regions/region.ts';
 import type { Addresses } from './cancellation/participants.ts';
+import type { Captcha } from './captcha/captcha.ts';
+import type { Verified } from './codes/check-code.ts';
 import type { CodeSecrets } from './codes/code-secrets.ts';
 import type { Delivery } from './codes/delivery.ts';
 import type { SendLimits } from './codes/send-code.ts';
@@ -26,8 +28,10 @@ export type IdentityDeps = FromPlatform & {
   /** Of one account: the same device has another hash with each. */
   readonly deviceHash: (accountId: string, deviceKey: string) => string;
   readonly codeSecrets: CodeSecrets;
+  readonly codesVerified: Verified;
   readonly sendLimits: SendLimits;
   readonly delivery: Delivery;
+  readonly captcha: Captcha;
   readonly vault: ContactVault;
   readonly keyRing: KeyRing;
   readonly accessTokens: AccessTokens;

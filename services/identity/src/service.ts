@@ -1,10 +1,12 @@
 // The composition root of identity: what it is made of, which routes and reactions it has.
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { createPlatform, type Overrides, type Platform, type Running } from '@meridian/kit/run/platform.ts';
+import { serviceCounter } from '@meridian/kit/telemetry/service-metrics.ts';
 import { accountRoutes } from './account/account.routes.ts';
 import { makeFencesDue } from './cancellation/cancellation.store.ts';
 import { cancellationReactions } from './cancellation/cancellations.reactions.ts';
 import { cancellationRoutes } from './cancellation/cancellations.routes.ts';
+import { createCaptcha } from './captcha/captcha.ts';
 import { createCodeSecrets } from './codes/code-secrets.ts';
 import { codeRoutes } from './codes/codes.routes.ts';
 import { createDelivery } from './codes/delivery.ts';
@@ -45,6 +47,11 @@ const buildDeps = (
   const senders = Object.fromEntries(
     Object.entries(config.makeSenders).map(([method, make]) => [method, make({ now, language, embedded })]),
   );
+  const verified = serviceCounter(metrics, {
+    name: 'identity_codes_verified_total',
+    help: 'One-time codes that were found right; its rate beside identity_codes_sent_total falls under SMS pumping',
+    labelNames: ['purpose'],
+  });
   const deviceHashKey = deriveKey(config.IDENTIFIER_PEPPER, 'devices');
   const keyRing = createKeyRing({ db, now, signingKeySeal });
   return {
@@ -53,10 +60,12 @@ const buildDeps = (
     issuer: config.ISSUER,
     deviceOf: createDeviceReader(config.PLACE_HEADER),
     deviceHash: (accountId, deviceKey) => mac(deviceHashKey, accountId, deviceKey),
+    codesVerified: (purpose) => verified.inc({ purpose }),
     codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
     sendLimits: {
       resendSeconds: config.CODE_RESEND_SECONDS,
       identifier: identifierWindows(config.CODE_RESEND_SECONDS),
+      beforeCaptcha: [{ seconds: 3_600, max: config.CODES_BEFORE_CAPTCHA }],
       network: [
         { seconds: 3_600, max: config.CODES_PER_NETWORK_HOUR },
         { seconds: 86_400, max: config.CODES_PER_NETWORK_DAY },
@@ -67,6 +76,7 @@ const buildDeps = (
       ],
     },
     delivery: createDelivery({ senders, log, metrics }),
+    captcha: createCaptcha({ endpoint: config.CAPTCHA_ENDPOINT, secret: config.CAPTCHA_SECRET }),
     vault: createContactVault(config.CONTACT_KEY),
     keyRing,
     accessTokens: createAccessTokens({ keyRing, issuer: config.ISSUER, region: region.id, now }),

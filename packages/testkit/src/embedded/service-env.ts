@@ -112,6 +112,8 @@ export const outsideEnv = (service: ServiceName, profile: Profile, outside: Oper
         SMTP_URL: `smtp://${encodeURIComponent(outside.mail.user)}:${encodeURIComponent(outside.mail.password)}@${outside.mail.host}:${outside.mail.port}`,
         MAIL_FROM: 'Meridian <no-reply@meridian.example>',
       }),
+      CAPTCHA_ENDPOINT: outside.captcha.endpoint,
+      CAPTCHA_SECRET: outside.captcha.secret,
       OIDC_ISSUER: outside.oidc.issuer,
       OIDC_CLIENT_ID: outside.oidc.clientId,
       OIDC_CLIENT_SECRET: outside.oidc.clientSecret,

@@ -14,6 +14,8 @@ export type SendLimits = {
   readonly resendSeconds: number;
   readonly identifier: readonly Window[];
   readonly network: readonly Window[];
+  /** Sends of one network without a captcha. */
+  readonly beforeCaptcha: readonly Window[];
   readonly total: readonly Window[];
 };
 export type SendCodeDeps = {
@@ -45,6 +47,21 @@ export const failureRule = (secrets: CodeSecrets, identifierHash: string): Rule 
   slotSeconds: 1,
   windows: failureWindows,
 });
+
+/** Whether the network has used up what it may ask for without a captcha. Counts in the same place as every other limit: no store, no send. */
+export const needsCaptcha = async (
+  tx: Tx<IdentitySchema>,
+  { codeSecrets, sendLimits, now }: SendCodeDeps,
+  network: string,
+): Promise<boolean> => {
+  const rule: Rule = {
+    scope: codeSecrets.networkScope(network),
+    slotSeconds: 60,
+    windows: sendLimits.beforeCaptcha,
+    peek: true,
+  };
+  return (await reserve(tx, [rule], now())) !== undefined;
+};
 
 /** The same statements run for known and unknown identifiers, so answer and timing tell nothing. */
 export const sendCode = async (

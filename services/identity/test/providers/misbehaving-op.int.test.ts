@@ -26,8 +26,20 @@ const federated = (name: 'google' | 'apple', token: string, userinfo: string) =>
 };
 const staff = (): RelyingParty => {
   const { issuer, clientId, clientSecret } = logins.outside.oidc;
-  const log = createLog({ service: 'test', region: 'cn', level: 'silent', destination: new Writable({ write: (_c, _e, done) => done() }) });
-  const provider = createStaffProvider({ issuer, clientId, clientSecret, redirectUri: staffRedirect, allowInsecure: true, log });
+  const log = createLog({
+    service: 'test',
+    region: 'cn',
+    level: 'silent',
+    destination: new Writable({ write: (_c, _e, done) => done() }),
+  });
+  const provider = createStaffProvider({
+    issuer,
+    clientId,
+    clientSecret,
+    redirectUri: staffRedirect,
+    allowInsecure: true,
+    log,
+  });
   return {
     signIn: async () => {
       const secrets = { state: random(), nonce: random(), codeVerifier: random() };
@@ -106,15 +118,18 @@ describe.each([
     expect((await logins.requests(part)).byRoute[party.token]).toBeUndefined();
     expect(await party.signIn()).toBe(await subject());
   });
-  test.each(['issuer', 'subject'])('oidcc-client-test-refresh-token-invalid-%s: nobody is ever signed in by a refreshed id_token', async (wrong) => {
-    const expected = await subject();
-    await logins.reset();
-    await logins.control(part, { refreshedIdToken: { wrong } });
-    const party = create();
-    expect(await party.signIn()).toBe(expected);
-    // One request to the token endpoint: the code's.
-    expect((await logins.requests(part)).byRoute[party.token]).toBe(1);
-  });
+  test.each(['issuer', 'subject'])(
+    'oidcc-client-test-refresh-token-invalid-%s: nobody is ever signed in by a refreshed id_token',
+    async (wrong) => {
+      const expected = await subject();
+      await logins.reset();
+      await logins.control(part, { refreshedIdToken: { wrong } });
+      const party = create();
+      expect(await party.signIn()).toBe(expected);
+      // One request to the token endpoint: the code's.
+      expect((await logins.requests(part)).byRoute[party.token]).toBe(1);
+    },
+  );
   test('mix-up: another state and another issuer in the answer are refused', async () => {
     await refused({ wrongState: { times: 1 } });
     await refused({ wrongIssuerParameter: { times: 1 } });

@@ -55,7 +55,11 @@ describe('google', () => {
   test('asks with PKCE S256 and a nonce', async () => {
     const flow = logins.newFlow('google');
     const url = await logins.provider('google').authorizeUrl(flow);
-    expect(Object.fromEntries(url.searchParams)).toMatchObject({ code_challenge_method: 'S256', nonce: flow.nonce, state: flow.state });
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      code_challenge_method: 'S256',
+      nonce: flow.nonce,
+      state: flow.state,
+    });
     expect(url.href).not.toContain(flow.codeVerifier);
   });
   test('both forms of iss are Google', async () => {
@@ -107,11 +111,20 @@ describe('apple', () => {
     });
   });
   test.each([
-    ['another key', { APPLE_PRIVATE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }],
+    [
+      'another key',
+      {
+        APPLE_PRIVATE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' })
+          .privateKey.export({ type: 'pkcs8', format: 'pem' })
+          .toString(),
+      },
+    ],
     ['another key id', { APPLE_KEY_ID: 'ABCDEFGHIJ' }],
     ['another team', { APPLE_TEAM_ID: 'ABCDEFGHIJ' }],
   ])('a client secret of %s is refused by Apple', async (_what, env) => {
-    expect(await failure(logins.login('apple', 'olga', logins.provider('apple', env)))).toBe('provider_error (invalid_client)');
+    expect(await failure(logins.login('apple', 'olga', logins.provider('apple', env)))).toBe(
+      'provider_error (invalid_client)',
+    );
   });
   test('the provider demands form_post for the scopes we ask', async () => {
     const url = await logins.provider('apple').authorizeUrl(logins.newFlow('apple'));

@@ -1,7 +1,7 @@
 // What providers tell unasked: WeChat's messages, Apple's notifications, Facebook's callbacks.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { LoginProvider, Push, PushRequest } from '../../src/providers/login-provider.ts';
 import { deletionAnswer } from '../../src/providers/facebook-push.ts';
+import type { LoginProvider, Push, PushRequest } from '../../src/providers/login-provider.ts';
 import { failure, type Logins, startLogins } from '../support/login-stand.ts';
 
 let logins: Logins;
@@ -19,7 +19,12 @@ const eventsOf = (push: Push) => (push.kind === 'events' ? push.events : []);
 
 describe('wechat', () => {
   const path = '/control/wechat/push';
-  const order = (changes: object = {}) => ({ region: 'cn', person: 'lin', event: 'user_authorization_revoke', ...changes });
+  const order = (changes: object = {}) => ({
+    region: 'cn',
+    person: 'lin',
+    event: 'user_authorization_revoke',
+    ...changes,
+  });
 
   describe.each(['xml', 'json'])('in %s', (format) => {
     test.each([
@@ -54,7 +59,9 @@ describe('wechat', () => {
   });
   test('a changed body under the signature of another is refused', async () => {
     const [first, second] = [await logins.push(path, order()), await logins.push(path, order({ person: 'mei' }))];
-    expect(await failure(parse(logins.provider('wechat'), { ...first, body: second.body }))).toBe('invalid_callback (signature)');
+    expect(await failure(parse(logins.provider('wechat'), { ...first, body: second.body }))).toBe(
+      'invalid_callback (signature)',
+    );
   });
   test('the handshake echoes only under the right signature', async () => {
     const client = logins.provider('wechat');
@@ -91,14 +98,21 @@ describe('apple', () => {
     expect(eventsOf(await parse(client, request))[0]?.id).toBe(first?.id);
   });
   test('an event of another sort concerns nobody', async () => {
-    expect(eventsOf(await parse(logins.provider('apple'), await logins.push(path, order({ type: 'other' }))))).toEqual([]);
+    expect(eventsOf(await parse(logins.provider('apple'), await logins.push(path, order({ type: 'other' }))))).toEqual(
+      [],
+    );
   });
-  test.each(['signature', 'issuer', 'audience', 'expired', 'no_events', 'id_token'])('a notification with a wrong %s is refused', async (wrong) => {
-    const request = await logins.push(path, order({ wrong }));
-    expect(await failure(parse(logins.provider('apple'), request))).toMatch(/^invalid_callback /);
-  });
+  test.each(['signature', 'issuer', 'audience', 'expired', 'no_events', 'id_token'])(
+    'a notification with a wrong %s is refused',
+    async (wrong) => {
+      const request = await logins.push(path, order({ wrong }));
+      expect(await failure(parse(logins.provider('apple'), request))).toMatch(/^invalid_callback /);
+    },
+  );
   test.each(['', '{}', '{"payload":1}', '{"payload":"a.b.c"}', 'payload=x'])('%j is refused', async (body) => {
-    expect(await failure(parse(logins.provider('apple'), { method: 'POST', query: {}, body }))).toMatch(/^invalid_callback /);
+    expect(await failure(parse(logins.provider('apple'), { method: 'POST', query: {}, body }))).toMatch(
+      /^invalid_callback /,
+    );
   });
   test('keys that cannot be had refuse nobody for good', async () => {
     const request = await logins.push(path, order());

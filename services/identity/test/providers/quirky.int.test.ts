@@ -21,7 +21,11 @@ describe.each(quirky)('%s, as every provider', (name) => {
   };
 
   test('a person is the same person each time, and another one is another', async () => {
-    const [first, again, other] = [await logins.login(name, 'lin'), await logins.login(name, 'lin'), await logins.login(name, 'mei')];
+    const [first, again, other] = [
+      await logins.login(name, 'lin'),
+      await logins.login(name, 'lin'),
+      await logins.login(name, 'mei'),
+    ];
     expect(first.displayName).toBe('林晓');
     expect(again.subjectIds).toEqual(first.subjectIds);
     const values = (person: typeof first) => person.subjectIds.map(({ value }) => value);
@@ -51,7 +55,9 @@ describe.each(quirky)('%s, as every provider', (name) => {
   });
   test('an invented code is invalid_callback', async () => {
     const { client, flow } = await begin('lin');
-    expect(await failure(client.exchange({ state: flow.state, [codeOf(name)]: 'invented' }, flow))).toMatch(/^invalid_callback /);
+    expect(await failure(client.exchange({ state: flow.state, [codeOf(name)]: 'invented' }, flow))).toMatch(
+      /^invalid_callback /,
+    );
   });
   test('HTTP 500, no answer and a slow one are provider_unavailable', async () => {
     for (const faults of [{ fail: { status: 500, times: 1 } }, { loseAnswer: { times: 1 } }]) {
@@ -90,13 +96,19 @@ test.each([
   ['qq', 'QQ_CLIENT_SECRET', 'provider_error (100009)'],
   ['facebook', 'FACEBOOK_APP_SECRET', 'provider_error (1)'],
 ] as const)('%s: a wrong secret of ours is provider_error', async (name, variable, expected) => {
-  expect(await failure(logins.login(name, 'lin', logins.provider(name, { [variable]: 'a-wrong-secret-of-ours' })))).toBe(expected);
+  expect(
+    await failure(logins.login(name, 'lin', logins.provider(name, { [variable]: 'a-wrong-secret-of-ours' }))),
+  ).toBe(expected);
 });
 
 describe('xiaomi', () => {
   test('asks with numbers as scopes and always says skip_confirm', async () => {
     const url = await logins.provider('xiaomi').authorizeUrl(logins.newFlow('xiaomi'));
-    expect(Object.fromEntries(url.searchParams)).toMatchObject({ scope: '1 3', skip_confirm: 'false', response_type: 'code' });
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      scope: '1 3',
+      skip_confirm: 'false',
+      response_type: 'code',
+    });
     expect(url.search).toContain('scope=1%203');
   });
   test('keeps the union id and the open id, each with its kind', async () => {
@@ -215,19 +227,30 @@ describe('alipay', () => {
     [{ otherUser: true }, 'provider_error (other_person)'],
     [{ answerSignature: { kind: 'wrong' } }, 'provider_error (signature)'],
     [{ answerSignature: { kind: 'absent' } }, 'provider_error (signature)'],
-    [{ gatewayError: { code: '40002', subCode: 'isv.code-invalid', in: 'error_response' } }, 'invalid_callback (isv.code-invalid)'],
-    [{ gatewayError: { code: '40004', subCode: 'isv.app-not-online', in: 'method' } }, 'provider_error (isv.app-not-online)'],
-    [{ gatewayError: { code: '20000', subCode: 'isp.unknow-error', in: 'error_response' } }, 'provider_unavailable (isp.unknow-error)'],
+    [
+      { gatewayError: { code: '40002', subCode: 'isv.code-invalid', in: 'error_response' } },
+      'invalid_callback (isv.code-invalid)',
+    ],
+    [
+      { gatewayError: { code: '40004', subCode: 'isv.app-not-online', in: 'method' } },
+      'provider_error (isv.app-not-online)',
+    ],
+    [
+      { gatewayError: { code: '20000', subCode: 'isp.unknow-error', in: 'error_response' } },
+      'provider_unavailable (isp.unknow-error)',
+    ],
   ])('%j is %s', async (faults, expected) => {
     await logins.control('alipay', faults);
     expect(await failure(logins.login('alipay', 'lin'))).toBe(expected);
   });
   test('a reply signed by our own key instead of Alipay’s is refused', async () => {
     const { createPublicKey } = await import('node:crypto');
-    const ours = createPublicKey(logins.outside.logins.alipay.privateKey).export({ type: 'spki', format: 'pem' }).toString();
-    expect(await failure(logins.login('alipay', 'lin', logins.provider('alipay', { ALIPAY_LOGIN_PUBLIC_KEY: ours })))).toBe(
-      'provider_error (signature)',
-    );
+    const ours = createPublicKey(logins.outside.logins.alipay.privateKey)
+      .export({ type: 'spki', format: 'pem' })
+      .toString();
+    expect(
+      await failure(logins.login('alipay', 'lin', logins.provider('alipay', { ALIPAY_LOGIN_PUBLIC_KEY: ours }))),
+    ).toBe('provider_error (signature)');
   });
   test('localhost is refused by the provider', async () => {
     const flow = { ...logins.newFlow('alipay'), redirectUri: 'http://localhost:9/v1/logins/alipay/callback' };

@@ -108,7 +108,8 @@ export const startLogins = async () => {
   const choose = async (url: URL, person: string): Promise<Record<string, string> | undefined> => {
     const page = await fetch(url);
     const shown = await page.text();
-    if (page.status !== 200) throw new Error(`the provider refused the request: ${shown.match(/class="warn">([^<]*)/)?.[1]}`);
+    if (page.status !== 200)
+      throw new Error(`the provider refused the request: ${shown.match(/class="warn">([^<]*)/)?.[1]}`);
     expect(shown).toContain('<form method="post"');
     const answer = await fetch(url.origin + url.pathname, {
       method: 'POST',
@@ -118,8 +119,12 @@ export const startLogins = async () => {
     const location = answer.headers.get('location');
     if (location) return Object.fromEntries(new URL(location).searchParams);
     const text = await answer.text();
-    const unescape = (value: string) => value.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
-    const fields = [...text.matchAll(/name="([^"]+)" value="([^"]*)"/g)].map(([, name = '', value = '']) => [name, unescape(value)]);
+    const unescape = (value: string) =>
+      value.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
+    const fields = [...text.matchAll(/name="([^"]+)" value="([^"]*)"/g)].map(([, name = '', value = '']) => [
+      name,
+      unescape(value),
+    ]);
     return fields.length > 0 ? Object.fromEntries(fields) : undefined;
   };
   const login = async (name: FederatedLogin, person: string, client = provider(name)) => {
