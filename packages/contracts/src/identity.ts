@@ -46,6 +46,15 @@ export const consequencesNotAccepted = problem(
   'What will be lost must be accepted first',
 );
 export const originNotAllowed = problem('origin_not_allowed', 403, 'This request must come from a page of this region');
+export const credentialsInvalid = problem('credentials_invalid', 401, 'Address or password is wrong');
+/** Carries `challenge` and `factors`; the sign-in goes on at /v1/sessions/second-factor. */
+export const secondFactorRequired = problem('second_factor_required', 403, 'A second factor completes this sign-in');
+export const factorInvalid = problem(
+  'factor_invalid',
+  401,
+  'The second factor is wrong, was used, or the sign-in is too old',
+);
+export const totpNotSetUp = problem('totp_not_set_up', 409, 'Begin with a new authenticator secret first');
 export const signInFailed = problem('sign_in_failed', 401, 'The sign-in could not be completed; start again');
 export const roleMissing = problem('role_missing', 403, 'This person has no role here');
 
@@ -162,6 +171,12 @@ export const tokens = z.strictObject({
 /** Where a refresh token goes. `cookie`: `__Host-meridian-refresh`, for browsers; `body` (the default): for native apps. */
 export const delivery = z.enum(['cookie', 'body']);
 
+const deviceId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{16,64}$/)
+  .optional()
+  .describe('Drawn once by an app and kept by it; a sign-in from another is told to the owner');
+
 export const createSession = endpoint({
   id: 'createSession',
   service: 'identity',
@@ -177,11 +192,7 @@ export const createSession = endpoint({
     code: z.string().regex(/^[0-9]{6}$/),
     termsVersion: z.string().max(40).optional(),
     delivery: delivery.optional(),
-    deviceId: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{16,64}$/)
-      .optional()
-      .describe('Drawn once by an app and kept by it; a sign-in from another is told to the owner'),
+    deviceId,
   }),
   answers: { 201: tokens },
   problems: [
@@ -192,6 +203,7 @@ export const createSession = endpoint({
     accountCancelled,
     regionMismatch,
     originNotAllowed,
+    secondFactorRequired,
   ],
   limit: { max: 60, windowSeconds: 60 },
 });
@@ -446,6 +458,17 @@ export const lastLoginMethod = problem(
 );
 export const tooManyContacts = problem('too_many_contacts', 409, 'An account has at most five addresses');
 
+/** A code with purpose `reauthenticate`; where a second factor is on, only that counts. */
+const proof = z.discriminatedUnion('method', [
+  z.strictObject({
+    method: z.literal('code'),
+    codeId: idOf('cod'),
+    code: z.string().regex(/^[0-9]{6}$/),
+  }),
+  z.strictObject({ method: z.literal('totp'), code: z.string().regex(/^[0-9]{6}$/) }),
+  z.strictObject({ method: z.literal('recovery_code'), code: z.string().regex(/^[0-9A-Z]{5}-[0-9A-Z]{5}$/) }),
+]);
+
 export const reauthenticate = endpoint({
   id: 'reauthenticate',
   service: 'identity',
@@ -455,13 +478,9 @@ export const reauthenticate = endpoint({
   description:
     'Such changes need a sign-in or a proof of at most 5 minutes ago in the same session; without it they answer `reauthentication_required`.',
   auth: { kind: 'user' },
-  body: z.strictObject({
-    method: z.literal('code'),
-    codeId: idOf('cod').describe('Of a code with purpose `reauthenticate` for a contact of the account'),
-    code: z.string().regex(/^[0-9]{6}$/),
-  }),
+  body: proof,
   answers: { 200: z.strictObject({ provenUntil: timestamp }) },
-  problems: [codeInvalid, codeLimitReached],
+  problems: [codeInvalid, codeLimitReached, factorInvalid, secondFactorRequired],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -615,6 +634,120 @@ export const listSecurityLog = endpoint({
   problems: [],
 });
 
+const password = z.string().min(10).max(128);
+
+export const setPassword = endpoint({
+  id: 'setPassword',
+  service: 'identity',
+  method: 'PUT',
+  path: '/v1/account/password',
+  summary: 'Set or change the password',
+  description:
+    'Optional: without one the account is signed in to by codes. Needs a fresh proof; all other sessions end.',
+  auth: { kind: 'user' },
+  body: z.strictObject({ password }),
+  answers: { 204: null },
+  problems: [reauthenticationRequired],
+  limit: { max: 10, windowSeconds: 60 },
+});
+
+export const removePassword = endpoint({
+  id: 'removePassword',
+  service: 'identity',
+  method: 'DELETE',
+  path: '/v1/account/password',
+  summary: 'Remove the password',
+  auth: { kind: 'user' },
+  answers: { 204: null },
+  problems: [reauthenticationRequired],
+});
+
+export const signInByPassword = endpoint({
+  id: 'signInByPassword',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/sessions/password',
+  summary: 'Sign in with a password',
+  description:
+    'The same answer after the same work for an unknown address, an account without a password and a wrong password.',
+  auth: { kind: 'none' },
+  body: z.strictObject({
+    identifier,
+    password: z.string().min(1).max(128),
+    delivery: delivery.optional(),
+    deviceId,
+    captchaToken: z.string().min(1).max(2048).optional(),
+  }),
+  answers: { 201: tokens },
+  problems: [
+    credentialsInvalid,
+    codeLimitReached,
+    captchaRequired,
+    identifierNotAccepted,
+    secondFactorRequired,
+    accountCancelled,
+    originNotAllowed,
+  ],
+  limit: { max: 30, windowSeconds: 60 },
+});
+
+export const completeSignIn = endpoint({
+  id: 'completeSignIn',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/sessions/second-factor',
+  summary: 'Complete a sign-in with the second factor',
+  description: 'The challenge lives 10 minutes and takes 5 tries. A code of an authenticator works once.',
+  auth: { kind: 'none' },
+  body: z.strictObject({
+    challenge: z.string().min(20).max(200),
+    method: z.enum(['totp', 'recovery_code']),
+    code: z.string().regex(/^([0-9]{6}|[0-9A-Z]{5}-[0-9A-Z]{5})$/),
+    delivery: delivery.optional(),
+    deviceId,
+  }),
+  answers: { 201: tokens },
+  problems: [factorInvalid, codeLimitReached, accountCancelled, originNotAllowed],
+  limit: { max: 30, windowSeconds: 60 },
+});
+
+export const beginTotp = endpoint({
+  id: 'beginTotp',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/account/totp',
+  summary: 'Draw a secret for an authenticator app (RFC 6238)',
+  description: 'It counts only once confirmed by a code; until then an older one stays in force.',
+  auth: { kind: 'user' },
+  answers: { 201: z.strictObject({ secret: z.string().describe('Base 32'), uri: z.string().describe('otpauth://') }) },
+  problems: [reauthenticationRequired],
+  limit: { max: 10, windowSeconds: 60 },
+});
+
+export const confirmTotp = endpoint({
+  id: 'confirmTotp',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/account/totp/confirmation',
+  summary: 'Switch the authenticator app on, by its first code',
+  auth: { kind: 'user' },
+  body: z.strictObject({ code: z.string().regex(/^[0-9]{6}$/) }),
+  answers: { 200: z.strictObject({ recoveryCodes: z.array(z.string()).describe('Shown once; each works once') }) },
+  problems: [reauthenticationRequired, factorInvalid, totpNotSetUp, codeLimitReached],
+  limit: { max: 10, windowSeconds: 60 },
+});
+
+export const removeTotp = endpoint({
+  id: 'removeTotp',
+  service: 'identity',
+  method: 'DELETE',
+  path: '/v1/account/totp',
+  summary: 'Switch the authenticator app off',
+  auth: { kind: 'user' },
+  answers: { 204: null },
+  problems: [reauthenticationRequired, notFound],
+});
+
 export const endpoints = [
   getRegion,
   listRegions,
@@ -638,6 +771,13 @@ export const endpoints = [
   endOneSession,
   endAllSessions,
   listSecurityLog,
+  setPassword,
+  removePassword,
+  signInByPassword,
+  completeSignIn,
+  beginTotp,
+  confirmTotp,
+  removeTotp,
   startStaffSignIn,
   finishStaffSignIn,
   getSecurityEmail,

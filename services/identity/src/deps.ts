@@ -9,6 +9,7 @@ import type { Delivery } from './codes/delivery.ts';
 import type { SendLimits } from './codes/send-code.ts';
 import type { ContactVault } from './contacts/contact-vault.ts';
 import type { IdentitySchema } from './db/schema.ts';
+import type { Passwords } from './factors/passwords.ts';
 import type { AccessTokens } from './keys/access-token.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import type { LoginProviders } from './providers/registry.ts';
@@ -32,6 +33,9 @@ export type IdentityDeps = FromPlatform & {
   readonly sendLimits: SendLimits;
   readonly delivery: Delivery;
   readonly captcha: Captcha;
+  readonly passwords: Passwords;
+  /** Of recovery codes, bound to their account. */
+  readonly factorHash: (accountId: string, code: string) => string;
   readonly vault: ContactVault;
   readonly keyRing: KeyRing;
   readonly accessTokens: AccessTokens;

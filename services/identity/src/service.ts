@@ -17,6 +17,9 @@ import { contactRoutes } from './contacts/contacts.routes.ts';
 import { deriveKey, mac } from './crypto/mac.ts';
 import type { IdentitySchema } from './db/schema.ts';
 import type { IdentityDeps } from './deps.ts';
+import { factorRoutes } from './factors/factors.routes.ts';
+import { createPasswords } from './factors/passwords.ts';
+import { factorSignInRoutes } from './factors/sign-in.routes.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createAccessTokens } from './keys/access-token.ts';
 import { jwksRoutes } from './keys/jwks.routes.ts';
@@ -52,6 +55,7 @@ const buildDeps = (
     help: 'One-time codes that were found right; its rate beside identity_codes_sent_total falls under SMS pumping',
     labelNames: ['purpose'],
   });
+  const factorKey = deriveKey(config.CODE_PEPPER, 'recovery codes');
   const deviceHashKey = deriveKey(config.IDENTIFIER_PEPPER, 'devices');
   const keyRing = createKeyRing({ db, now, signingKeySeal });
   return {
@@ -76,6 +80,8 @@ const buildDeps = (
       ],
     },
     delivery: createDelivery({ senders, log, metrics }),
+    passwords: createPasswords(deriveKey(config.IDENTIFIER_PEPPER, 'passwords')),
+    factorHash: (accountId, code) => mac(factorKey, accountId, code),
     captcha: createCaptcha({ endpoint: config.CAPTCHA_ENDPOINT, secret: config.CAPTCHA_SECRET }),
     vault: createContactVault(config.CONTACT_KEY),
     keyRing,
@@ -127,6 +133,8 @@ export const startIdentity = async (
   regionRoutes(deps);
   codeRoutes(deps);
   sessionRoutes(deps);
+  factorSignInRoutes(deps);
+  factorRoutes(deps);
   ownSessionRoutes(deps);
   accountRoutes(deps);
   contactRoutes(deps);

@@ -51,6 +51,24 @@ export type IdentitySchema = KitSchema & {
     /** Of a code that one account asked for: it works for that account only. */
     account_id: string | null;
   };
+  password: { account_id: string; hash: string; set_at: Date };
+  totp: {
+    account_id: string;
+    sealed: Buffer | null;
+    /** Drawn and not yet confirmed. */
+    pending_sealed: Buffer | null;
+    confirmed_at: Date | null;
+    /** Time step of the last code that was used: none works twice. */
+    last_step: Generated<bigint>;
+  };
+  recovery_code: { account_id: string; code_hash: string; used_at: Date | null };
+  pending_sign_in: {
+    challenge_hash: string;
+    account_id: string;
+    method: string;
+    attempts: Generated<number>;
+    expires_at: Date;
+  };
   known_device: { account_id: string; device_hash: string; last_seen_at: Date };
   notice: {
     id: string;

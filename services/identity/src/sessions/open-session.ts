@@ -9,7 +9,8 @@ import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import { type Caller, type StartDeps, type StartedSession, startSession } from './start-session.ts';
+import { type Continued, continueSignIn } from './continue-sign-in.ts';
+import type { Caller, StartDeps } from './start-session.ts';
 
 type Deps = StartDeps & Pick<IdentityDeps, 'codeSecrets'>;
 
@@ -25,7 +26,7 @@ export type OpenedSession =
   | { readonly outcome: 'consent_required' }
   | { readonly outcome: 'code_used' }
   | { readonly outcome: 'account_cancelled' }
-  | ({ readonly outcome: 'opened'; readonly created: boolean } & StartedSession);
+  | ({ readonly created: boolean } & Continued);
 
 const register = async (
   tx: Tx<IdentitySchema>,
@@ -72,6 +73,6 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
 
   if (registered !== undefined)
     await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network: command.caller.network });
-  const started = await startSession(tx, deps, { accountId, method: identifier.method, caller: command.caller });
-  return { outcome: 'opened', created: registered !== undefined, ...started };
+  const continued = await continueSignIn(tx, deps, { accountId, method: identifier.method, caller: command.caller });
+  return { created: registered !== undefined, ...continued };
 };

@@ -6,6 +6,7 @@ import {
   endOneSession,
   listSessions,
   reauthenticate,
+  secondFactorRequired,
 } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
@@ -15,6 +16,8 @@ import { consumeCode } from '../codes/code.store.ts';
 import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { withFactor } from '../factors/check-factor.ts';
+import { secondFactorsOf } from '../factors/factor.store.ts';
 import { pageFrom, readCursor } from '../page-cursor.ts';
 import { endSession } from './end-session.ts';
 import { endSessions } from './end-sessions.ts';
@@ -64,15 +67,25 @@ export const ownSessionRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, reauthenticate, async ({ auth, body, ip }) => {
+    const at = now();
+    const network = networkOf(ip);
+    const provenUntil = new Date(at.getTime() + proofMs).toISOString();
+    if (body.method !== 'code') {
+      const factor = { method: body.method, code: body.code };
+      await withFactor(deps, { accountId: auth.accountId, factor, network }, (tx) => setProven(tx, auth.sessionId, at));
+      return { status: 200, body: { provenUntil } };
+    }
     deps.wall(body.codeId);
+    // Whoever reads the person's messages must not get past the factor that was set against just that.
+    if ((await secondFactorsOf(db.read, auth.accountId)).length > 0)
+      return fail(secondFactorRequired, { detail: 'Prove yourself with the second factor' });
     const identifierHashes = await blindIndexesOf(db.read, auth.accountId);
     const { codeId, code } = body;
-    await checkCode(deps, { codeId, purpose: 'reauthenticate', identifierHashes, code, network: networkOf(ip) });
-    const at = now();
+    await checkCode(deps, { codeId, purpose: 'reauthenticate', identifierHashes, code, network });
     await db.transaction(async (tx) => {
       if (!(await consumeCode(tx, codeId, 'reauthenticate', at))) fail(codeInvalid);
       await setProven(tx, auth.sessionId, at);
     });
-    return { status: 200, body: { provenUntil: new Date(at.getTime() + proofMs).toISOString() } };
+    return { status: 200, body: { provenUntil } };
   });
 };

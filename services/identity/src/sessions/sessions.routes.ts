@@ -20,6 +20,7 @@ import { openSession } from './open-session.ts';
 import { createRefreshCookies } from './refresh-cookie.ts';
 import { refreshSession as refresh } from './refresh-session.ts';
 import { regionOfRefreshToken } from './refresh-token.ts';
+import { refuseUncompleted } from './refuse-uncompleted.ts';
 import { createTokenAnswers, noStore } from './token-answer.ts';
 
 export const sessionRoutes = (deps: IdentityDeps): void => {
@@ -54,6 +55,7 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
       return fail(codeInvalid, { detail: 'This code was just used; ask for a new one' });
     if (opened.outcome === 'account_cancelled')
       return fail(accountCancelled, { detail: 'Its erasure is under way; register anew afterwards' });
+    if (opened.outcome === 'second_factor') return refuseUncompleted(opened);
     return {
       status: 201,
       body: { ...(await answerOf(reply, delivery, opened)), created: opened.created },
