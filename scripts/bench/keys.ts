@@ -39,7 +39,8 @@ const measure = async (stage: Stage, one: Case, duration = seconds): Promise<Mea
   if (report.failed > 0) throw new Error(`${one.name}: ${report.failed} of ${report.requests} calls failed`);
   // Figures of a server that says yes or no to everything would be worth nothing.
   const share = report.valid / report.requests;
-  if (Math.abs(share - one.valid) > 0.02)
+  // Four standard deviations of what chance gives over so many calls.
+  if (Math.abs(share - one.valid) > 0.005 + 2 / Math.sqrt(report.requests))
     throw new Error(`${one.name}: ${share} of the calls were valid, not ${one.valid}`);
   return { ...report, rate: report.requests / report.seconds, cpu: (after.cpu - before.cpu) / report.requests };
 };
