@@ -11,9 +11,10 @@ import { accountProtected } from '@meridian/contracts/events/moderation.ts';
 import { createKey, revokeKey } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { Agent } from 'undici';
 import { type Certificate, openAuthority } from '../scripts/region/certificates.ts';
-import { type Harness, startHarness, waitFor } from '../services/key-issuance/test/harness.ts';
+import { type Harness, startHarness } from '../services/key-issuance/test/harness.ts';
 import { findNginx, freePort, startNginx } from './gateways/nginx.ts';
 
 const program = findNginx();
@@ -154,6 +155,33 @@ describeNeeding('nginx', program !== undefined, 'nginx with auth_request', () =>
     await waitFor(async () => (await codeOf(key.secret)) === 'balance_exhausted');
     const told = await bearer(key.secret);
     expect([told.status, told.error.type]).toEqual([402, 'insufficient_quota']);
+  });
+
+  test('a key over its limit is 429 with Retry-After and the limits in headers, and a bound key only works where it may', async () => {
+    const accountId = service.newAccount();
+    const make = async (more: object) => {
+      const { body } = await service.asUser(accountId, createKey, {
+        dispatcher,
+        body: { name: 'k', product: 'payg', ...more },
+        idempotencyKey: newId('idem', 'cn', new Date()),
+      });
+      return body.secret;
+    };
+    const limited = await make({ limits: { requestsPerMinute: 1 }, endpoints: ['chat/completions'] });
+    const answers = [await bearer(limited), await bearer(limited), await bearer(limited)];
+    const over = answers.find(({ status }) => status === 429);
+    expect(answers.map(({ status, error }) => error?.message ?? status)).toContain(200);
+    expect(over?.error).toMatchObject({ code: 'rate_limited', type: 'rate_limit_error' });
+    expect(Number(over?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(over?.headers.get('x-ratelimit-limit-requests')).toBe('1');
+    for (const bound of [{ endpoints: ['embeddings'] }, { networks: ['192.0.2.0/24'] }]) {
+      const told = await bearer(await make(bound));
+      expect([told.status, told.error.code]).toEqual([
+        403,
+        bound.endpoints ? 'endpoint_not_allowed' : 'ip_not_allowed',
+      ]);
+    }
+    expect((await bearer(await make({ networks: ['127.0.0.0/8'] }))).status).toBe(200);
   });
 
   test("another region's key is 401 with the Base URL it works at", async () => {

@@ -173,6 +173,21 @@ export const createComposeStack = (project = `meridian-test-${process.pid}`) => 
         addresses: Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress),
       }));
     },
+    /** Bytes of memory in use by container, without the page cache. */
+    memory: async (): Promise<Map<string, number>> => {
+      const units: Record<string, number> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+      const { stdout } = await outcomeOf(
+        'docker',
+        compose('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}}'),
+        { env },
+      );
+      return new Map(
+        [...stdout.matchAll(/^(\S+)-\d+ ([0-9.]+)([KMG]?i?B) /gm)].map(([, name, amount, unit]) => [
+          (name as string).slice(project.length + 1),
+          Number(amount) * (units[unit as string] as number),
+        ]),
+      );
+    },
     /** Removes containers, networks, volumes and secrets; returns what is left all the same. */
     down: async (): Promise<string> => {
       await outcomeOf('docker', compose('down', '--volumes', '--remove-orphans', '--timeout', '5'), {

@@ -1,30 +1,14 @@
 // gateway: the OpenAI-compatible door behind a Base URL. Refusals are rendered in OpenAI's error form, with the same codes.
 import { z } from 'zod';
 import { insufficientBalance, modelUnknown } from './billing.ts';
-import { accountCancelled } from './common.ts';
 import { endpoint } from './endpoint.ts';
-import {
-  accountProtected,
-  balanceExhausted,
-  keyInvalid,
-  keyProductMismatch,
-  keyRegionMismatch,
-  keyRevoked,
-} from './key-issuance.ts';
+import { refusalProblems } from './key-issuance.ts';
 import { problem } from './problem.ts';
 
 export const contentFilter = problem('content_filter', 400, 'The request was refused by the content rules');
 export const upstreamFailed = problem('upstream_failed', 502, 'The model did not answer; nothing was charged');
 
-const keyProblems = [
-  keyInvalid,
-  keyRevoked,
-  keyRegionMismatch,
-  keyProductMismatch,
-  accountProtected,
-  accountCancelled,
-  balanceExhausted,
-] as const;
+const keyProblems = Object.values(refusalProblems);
 
 export { openAiError } from './openai-error.ts';
 

@@ -8,6 +8,8 @@ export const authorizeHeaders = {
   product: 'x-meridian-product',
   /** The model that is called, where the proxy knows it. */
   model: 'x-meridian-model',
+  /** Path of the call, whole or below the Base URL: "/v1/chat/completions" or "chat/completions". */
+  endpoint: 'x-meridian-endpoint',
   /** Address of the proxy's client. */
   ip: 'x-meridian-client-ip',
   /** `all`: the proxy passes any status on (Envoy). Absent: only 401 and 403 get through it (nginx). */
@@ -33,7 +35,7 @@ const shared = {
 } as const;
 
 const description =
-  'The key is read from `Authorization: Bearer` or `api-key` of the request that the proxy holds, the rest from `x-meridian-product` (payg or plan), `x-meridian-model` and `x-meridian-client-ip`. 200 carries `x-meridian-account-id` and `x-meridian-key-id`. A refusal carries the status for the client in `x-meridian-status`, its body in `x-meridian-refusal` and, where waiting helps, `Retry-After`; its own status is 401 or 403, the only ones nginx lets through, unless the proxy sends `x-meridian-statuses: all`. Tokens are not reserved: that takes `verify`.';
+  'The key is read from `Authorization: Bearer` or `api-key` of the request that the proxy holds, the rest from `x-meridian-product` (payg or plan), `x-meridian-model`, `x-meridian-endpoint` and `x-meridian-client-ip`. 200 carries `x-meridian-account-id` and `x-meridian-key-id`, and where limits are in force `x-ratelimit-*`. A refusal carries the status for the client in `x-meridian-status`, its body in `x-meridian-refusal` and, where waiting helps, `Retry-After`; its own status is 401 or 403, the only ones nginx lets through, unless the proxy sends `x-meridian-statuses: all`. Tokens are not reserved: that takes `verify`.';
 
 export const authorizeKey = endpoint({
   ...shared,

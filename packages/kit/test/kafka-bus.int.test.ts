@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from '@jest/globals';
 import { createKafkaAdmin } from '@meridian/kit/events/kafka-admin.ts';
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
@@ -25,11 +26,17 @@ const openBrokers = async () => {
 };
 
 describeNeeding('kafka', await kafkaAvailable(), 'contract', () => {
+  let opened: Awaited<ReturnType<typeof openBrokers>>;
+  beforeAll(async () => {
+    opened = await openBrokers();
+  }, 240_000);
+  afterAll(() => opened?.stop(), 60_000);
+
   eventBusContract({
     name: 'Kafka',
     patienceMs: 25_000,
     open: async () => {
-      const { brokers, disconnect, stop, ...rest } = await openBrokers();
+      const { brokers, stop: _, ...rest } = opened;
       const admin = createKafkaAdmin(createKafkaClient({ brokers, clientId: 'contract', log }));
       return {
         module: new URL('./kafka-bus-module.ts', import.meta.url).href,
@@ -39,12 +46,8 @@ describeNeeding('kafka', await kafkaAvailable(), 'contract', () => {
             admin,
             names.map((name) => ({ name, partitions: 4, retentionMs: -1, cleanup: 'delete' as const })),
           )),
-        disconnect,
         ...rest,
-        close: async () => {
-          await admin.close(2_000);
-          await stop();
-        },
+        close: () => admin.close(2_000),
       };
     },
   });

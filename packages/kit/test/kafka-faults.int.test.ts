@@ -14,7 +14,7 @@ import { newAccount, quiesce, type Stage, until, verdict } from '@meridian/testk
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
 import { type RunningKafka, startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
-import { adminOf, busOf, declared, openStages, takeSteps } from './kafka-stage.ts';
+import { adminOf, busOf, declared, keepTaking, openStages, takeSteps } from './kafka-stage.ts';
 
 const patience = 40_000;
 
@@ -24,7 +24,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
   beforeAll(async () => {
     kafka = await startKafka({ brokers: 1 });
     stages = await openStages(kafka.proxied);
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await stages?.stop();
     await kafka?.stop();
@@ -46,22 +46,17 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
         stages.onStage(async (stage) => {
           startRelay(stage);
           await startConsumer(stage);
-          let working = true;
-          const steps = takeSteps(stage, 12, 80, () => working);
+          const steps = keepTaking(stage);
           for (let round = 0; round < 3; round += 1) {
             const bus = stage.newBus();
             const guest = consumerOf(stage.target.db, bus, stage.topic, { group: stage.group });
             const before = (await readEffects(stage.target.db)).length;
             await guest.start();
-            await until(
-              'work goes on',
-              patience,
-              async () => (await readEffects(stage.target.db)).length > before || !working,
-            );
+            await until('work goes on', patience, async () => (await readEffects(stage.target.db)).length > before);
             await guest.stop();
           }
-          working = false;
-          await settled(stage, await steps);
+          await steps.stop();
+          await settled(stage, steps.taken());
         }),
       90_000,
     );
@@ -96,16 +91,16 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
             );
             const more = takeSteps(stage, 8, 20);
             await until('in the middle', patience, async () => (await readEffects(stage.target.db)).length > taken + 5);
-            child.kill('SIGSTOP');
+            void child.kill('SIGSTOP');
             taken += await more;
             await startConsumer(stage);
             // A transaction that the stopped process holds open keeps its account's events waiting, not the others'.
             await until('take-over', patience, async () => (await readEffects(stage.target.db)).length > taken - 25);
-            child.kill('SIGCONT');
+            void child.kill('SIGCONT');
             taken += await takeSteps(stage, 8, 5);
             await settled(stage, taken);
           } finally {
-            child.kill('SIGKILL');
+            void child.kill('SIGKILL');
             await exited;
           }
         }),
@@ -152,16 +147,14 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
           const client = createKafkaClient({ brokers: kafka.brokers, clientId: 'stranger', log });
           const producer = client.producer();
           await producer.connect();
-          await kafka.admin.alterConfigs({
-            validateOnly: false,
-            resources: [
-              {
-                type: 2, // topic
-                name: stage.topic,
-                configEntries: [{ name: 'max.message.bytes', value: String(12 * 1024 * 1024) }],
-              },
-            ],
-          });
+          const settings = {
+            type: 2, // topic
+            name: stage.topic,
+            configEntries: [{ name: 'max.message.bytes', value: String(12 * 1024 * 1024) }],
+          };
+          await kafka.ask('allowing large records', (admin) =>
+            admin.alterConfigs({ validateOnly: false, resources: [settings] }),
+          );
           const account = newAccount();
           const foreign = newId('acc', 'global', now());
           const envelope = (of: string, more: object) => ({
@@ -290,13 +283,12 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
         stages.onStage(async (stage) => {
           startRelay(stage);
           await startConsumer(stage);
-          let working = true;
-          const steps = takeSteps(stage, 8, 2_000, () => working);
+          const steps = keepTaking(stage);
           await until('events flow', patience, async () => (await readEffects(stage.target.db)).length > 20);
           await kafka.kill();
           await kafka.restart();
-          working = false;
-          await settled(stage, await steps);
+          await steps.stop();
+          await settled(stage, steps.taken());
         }),
       120_000,
     );

@@ -11,12 +11,14 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker in a containe
   let kafka: RunningKafka;
   beforeAll(async () => {
     kafka = await startKafka({ brokers: 1 });
-  }, 120_000);
+  }, 240_000);
   afterAll(() => kafka?.stop(), 30_000);
 
   test('topics, produce, consume, a second member, a kill and a restart', async () => {
     const client = createKafkaClient({ brokers: kafka.brokers, clientId: 'ground', log: pino({ level: 'silent' }) });
-    await kafka.admin.createTopics({ topics: [{ topic: 'ground', numPartitions: 4, replicationFactor: 1 }] });
+    await kafka.ask('creating', (admin) =>
+      admin.createTopics({ topics: [{ topic: 'ground', numPartitions: 4, replicationFactor: 1 }] }),
+    );
     const producer = client.producer();
     await producer.connect();
     const seen = [new Set<string>(), new Set<string>()];

@@ -5,6 +5,7 @@ import { createKafkaBus, type KafkaBusOptions } from '@meridian/kit/events/kafka
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
 import type { TopicDeclaration } from '@meridian/kit/events/topics.ts';
+import { wait } from '@meridian/kit/events/wait.ts';
 import { openOwnServer } from '@meridian/testkit/event-bus/own-server.ts';
 import { log, now, takeStep } from '@meridian/testkit/event-bus/parts.ts';
 import { newAccount, openStage, type Stage } from '@meridian/testkit/event-bus/stage.ts';
@@ -75,16 +76,33 @@ export const openStages = async (brokers: readonly string[], partitions = 4) => 
   };
 };
 
-/** `each` steps of `count` accounts, accounts side by side, until told to stop; answers how many were taken. */
-export const takeSteps = async (stage: Stage, count: number, each: number, goOn = () => true): Promise<number> => {
+/** `each` steps of `count` accounts, accounts side by side; answers how many were taken. */
+export const takeSteps = async (stage: Stage, count: number, each: number): Promise<number> => {
+  const accounts = Array.from({ length: count }, newAccount);
+  for (let n = 1; n <= each; n += 1)
+    await Promise.all(accounts.map((account) => takeStep(stage.source.db, account, n)));
+  return count * each;
+};
+
+/** Steps of twelve accounts, about 100 in a second, until stopped; `stop` answers how many were taken. */
+export const keepTaking = (stage: Stage) => {
+  let stopped = false;
   let taken = 0;
-  await Promise.all(
-    Array.from({ length: count }, newAccount).map(async (account) => {
-      for (let n = 1; n <= each && goOn(); n += 1) {
-        await takeStep(stage.source.db, account, n);
-        taken += 1;
-      }
-    }),
-  );
-  return taken;
+  const accounts = Array.from({ length: 12 }, newAccount);
+  const work = (async () => {
+    for (let n = 1; !stopped; n += 1) {
+      await Promise.all(accounts.map((account) => takeStep(stage.source.db, account, n)));
+      taken += accounts.length;
+      await wait(120);
+    }
+  })();
+  work.catch(() => undefined); // told to whoever stops it
+  const steps = {
+    taken: () => taken,
+    stop: async () => {
+      stopped = true;
+      await work;
+    },
+  };
+  return stage.keep(steps);
 };

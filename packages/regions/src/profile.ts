@@ -1,6 +1,7 @@
 // Everything that differs between regions, as one strict value. The only code that knows a region's name is below profiles/.
 import { currency, nanoAmount, regionId } from '@meridian/contracts/common.ts';
 import { regionAddresses } from '@meridian/contracts/identity.ts';
+import { rateLimits } from '@meridian/contracts/key-issuance.ts';
 import { z } from 'zod';
 
 /** How a person registers and signs in. Each method has a provider in identity; a method without one does not compile there. */
@@ -38,6 +39,12 @@ const modelPrice = z.strictObject({
   promptPerMillion: nanoAmount,
   cachedPerMillion: nanoAmount,
   completionPerMillion: nanoAmount,
+});
+
+/** Limits of each account on each model: by model, and for the others. */
+export const accountModelLimits = z.strictObject({
+  default: rateLimits,
+  models: z.record(z.string().min(1).max(100), rateLimits).default({}),
 });
 
 export const profileSchema = z.strictObject({
@@ -79,6 +86,10 @@ export const profileSchema = z.strictObject({
     securityLog: z.strictObject({ months: z.number().int().min(0).max(120), basis: z.string().min(1).max(200) }),
   }),
   models: z.array(modelPrice).min(1),
+  /** Without it: what the original documents for every model. */
+  accountModelLimits: accountModelLimits.prefault({
+    default: { requestsPerMinute: 100, tokensPerMinute: 10_000_000 },
+  }),
   links: z.strictObject({ helpCentre: z.url(), support: z.url(), appeal: z.url(), staffConsole: z.url() }),
 });
 export type Profile = z.infer<typeof profileSchema>;

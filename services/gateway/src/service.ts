@@ -4,6 +4,7 @@ import { createStatelessPlatform, type Overrides, type Running } from '@meridian
 import { resolveRegion } from '@meridian/regions/region.ts';
 import { chatRoutes } from './chat/chat.routes.ts';
 import { readConfig } from './config.ts';
+import { createReservations } from './metering/reservations.ts';
 import { createSettlements } from './metering/settlements.ts';
 import { modelRoutes } from './models/models.routes.ts';
 import { renderOpenAiError } from './openai/render-error.ts';
@@ -43,6 +44,7 @@ export const startGateway = async (
   const keyIssuanceUrl = config.KEY_ISSUANCE_URL;
   const calls = createOpenCalls(config.MAX_STREAMS);
   const settlements = createSettlements({ call, log, billingUrl, lost: () => lost.inc() });
+  const reservations = createReservations({ call, log, keyIssuanceUrl });
   const upstream = createUpstream({
     url: config.UPSTREAM_URL,
     apiKey: config.UPSTREAM_API_KEY,
@@ -61,6 +63,8 @@ export const startGateway = async (
     calls,
     upstream,
     settlements,
+    reservations,
+    now,
     billingUrl,
     keyIssuanceUrl,
     moderationUrl: config.MODERATION_URL,
@@ -69,7 +73,14 @@ export const startGateway = async (
     defaultMaxTokens: config.DEFAULT_MAX_TOKENS,
     connectionIdleMs: config.UPSTREAM_FIRST_BYTE_MS + connectionGraceMs,
   });
-  modelRoutes(platform.publicServer, { call, log, door, keyIssuanceUrl, models: profile.models.map((m) => m.model) });
+  modelRoutes(platform.publicServer, {
+    call,
+    log,
+    now,
+    door,
+    keyIssuanceUrl,
+    models: profile.models.map((m) => m.model),
+  });
 
   const watch = createKeyChangeWatch({ call, log, calls, keyIssuanceUrl, silenceMs: config.KEY_CHANGES_SILENCE_MS });
   const running = await platform.start();
@@ -86,6 +97,7 @@ export const startGateway = async (
         await watch.stop();
         await calls.idle(idleOnStopMs);
         await settlements.drained(settleOnStopMs);
+        await reservations.drained(settleOnStopMs);
         await upstream.close();
       }
     },

@@ -10,7 +10,13 @@ import {
 } from '@meridian/contracts/billing.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
-import { type KeyRefusal, listKeyChanges, verifyKey } from '@meridian/contracts/key-issuance.ts';
+import {
+  type KeyRefusal,
+  listKeyChanges,
+  type RateWindow,
+  reportKeyUsage,
+  verifyKey,
+} from '@meridian/contracts/key-issuance.ts';
 import { type Hit, matchText, scoreHits } from '@meridian/contracts/moderation.ts';
 import { createServiceVerifier } from '@meridian/kit/auth/service-verifier.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
@@ -41,6 +47,9 @@ export const startNeighbours = async (options: { region: string; gatewayKey: JWK
       accountId: `acc_${options.region}_01ARZ3NDEKTSV4RRFFQ69G5FAV`,
       keyId: `key_${options.region}_01ARZ3NDEKTSV4RRFFQ69G5FAV`,
     },
+    /** Limits told with every answer. */
+    rates: undefined as RateWindow[] | undefined,
+    reported: [] as Body<typeof reportKeyUsage>[],
     verified: [] as Body<typeof verifyKey>[],
     matched: [] as string[][],
     scored: [] as Body<typeof scoreHits>[],
@@ -84,8 +93,16 @@ export const startNeighbours = async (options: { region: string; gatewayKey: JWK
     up('key-issuance');
     state.verified.push(body);
     const refusal = state.refusals.get(body.key);
-    if (refusal) return { status: 200, body: { valid: false, refusal } };
-    return { status: 200, body: { valid: true, ...state.owner, product: body.product } };
+    const { rates, owner } = state;
+    const limited = rates && { rates };
+    if (refusal) return { status: 200, body: { valid: false, refusal, ...limited } };
+    const reserved = rates && { rates, reservedAt: now().toISOString() };
+    return { status: 200, body: { valid: true, ...owner, product: body.product, ...reserved } };
+  });
+  route(keys, reportKeyUsage, async ({ body }) => {
+    up('key-issuance');
+    state.reported.push(body);
+    return { status: 204 };
   });
   route(keys, listKeyChanges, async ({ query }) => {
     up('key-issuance');
@@ -157,7 +174,15 @@ export const startNeighbours = async (options: { region: string; gatewayKey: JWK
       state.refusals.clear();
       state.holds.clear();
       state.down.clear();
-      Object.assign(state, { verified: [], matched: [], scored: [], hits: [], score: { verdict: 'pass' } });
+      Object.assign(state, {
+        rates: undefined,
+        reported: [],
+        verified: [],
+        matched: [],
+        scored: [],
+        hits: [],
+        score: { verdict: 'pass' },
+      });
       Object.assign(state, { refuseHold: false, refuseExtend: false, failSettle: 0, mute: false, polls: 0 });
     },
     /** A change that gateways hear of at once. */

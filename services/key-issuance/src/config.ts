@@ -3,9 +3,11 @@
 import { parseConfig } from '@meridian/kit/config/config.ts';
 import { integer, json, list, secret } from '@meridian/kit/config/values.ts';
 import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variables.ts';
+import { accountModelLimits, type Profile } from '@meridian/regions/profile.ts';
 import { regionVariables } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 import type { Peppers } from './keys/key-format.ts';
+import type { AccountModelLimits } from './rates/rate.ts';
 
 const peppers = z
   .record(z.string().regex(/^[1-9][0-9]{0,2}$/), secret)
@@ -24,6 +26,8 @@ const schema = z.object({
   MAX_KEYS_PER_ACCOUNT: integer(1, 1_000).default(50),
   /** Common names of the client certificates with which proxies may ask `authorize`: "gateway" or "gateway.<name>". */
   GATEWAY_CERTIFICATES: list(certificateName).default(['gateway']),
+  /** JSON { default: { requestsPerMinute, tokensPerMinute, tokensPerDay }, models: { name: … } } instead of the profile's; null: no limit. */
+  ACCOUNT_MODEL_LIMITS: json(accountModelLimits).optional(),
 });
 
 export type Config = z.output<typeof schema>;
@@ -34,4 +38,13 @@ export const readConfig = (env: Record<string, string | undefined>): Config => p
 export const peppersOf = (secrets: Readonly<Record<string, string>>): Peppers => ({
   current: Math.max(...Object.keys(secrets).map(Number)),
   secretOf: (version) => secrets[String(version)],
+});
+
+/** Limits by model the region sells; names it does not sell share one subject and the default. */
+export const accountModelLimitsOf = (
+  models: Profile['models'],
+  limits: Profile['accountModelLimits'],
+): AccountModelLimits => ({
+  of: new Map(models.map(({ model }) => [model, limits.models[model] ?? limits.default])),
+  others: limits.default,
 });

@@ -1,5 +1,6 @@
 // Static index of this service's migrations.
 import type { Migration } from 'kysely/migration';
 import { keys } from './db/migrations/0001-keys.ts';
+import { scopesAndRates } from './db/migrations/0002-scopes-and-rates.ts';
 
-export const migrations: Record<string, Migration> = { '0001-keys': keys };
+export const migrations: Record<string, Migration> = { '0001-keys': keys, '0002-scopes-and-rates': scopesAndRates };

@@ -7,17 +7,24 @@ import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
 import { changeRoutes } from './changes/changes.routes.ts';
 import { headPosition, pruneChanges } from './changes/key-change.store.ts';
-import { peppersOf, readConfig } from './config.ts';
+import { accountModelLimitsOf, peppersOf, readConfig } from './config.ts';
 import type { Schema } from './db/schema.ts';
 import { retainedSince } from './gates/erase-account.ts';
 import { gateReactions } from './gates/gates.reactions.ts';
 import { gateRoutes } from './gates/gates.routes.ts';
+import { createBatchQueue } from './keys/batch-queue.ts';
 import { coalesce } from './keys/coalesce.ts';
-import { findFacts, writeLastUsed } from './keys/key.store.ts';
+import { planRoutes, verifyRoutes } from './keys/internal-keys.routes.ts';
+import { writeLastUsed } from './keys/key.store.ts';
 import { pruneAudit } from './keys/key-audit.store.ts';
-import { keyRoutes, verifyRoutes } from './keys/keys.routes.ts';
+import { findFacts } from './keys/key-facts.store.ts';
+import { keyListRoutes, keyRoutes } from './keys/keys.routes.ts';
 import { createLastUsed } from './keys/last-used.ts';
+import { scannerRoutes } from './keys/scanner.routes.ts';
 import { migrations } from './migrations.ts';
+import { pruneRates, type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
+import { rateRoutes } from './rates/rates.routes.ts';
+import { retryConflicts } from './rates/retry-conflicts.ts';
 
 const lastUsedFlushMs = 30_000;
 const sweepMs = 600_000;
@@ -45,27 +52,43 @@ export const startKeyIssuance = async (
   const base = { service: platform.service, region, now, publish, db, wall, log };
   const baseUrl = profile.addresses.baseUrls.payg;
 
-  keyRoutes(platform.publicServer, { ...base, peppers, maxKeysPerAccount: config.MAX_KEYS_PER_ACCOUNT, baseUrl });
+  const accountModelLimits = accountModelLimitsOf(
+    profile.models,
+    config.ACCOUNT_MODEL_LIMITS ?? profile.accountModelLimits,
+  );
+  const issuing = { ...base, peppers, maxKeysPerAccount: config.MAX_KEYS_PER_ACCOUNT };
+
+  keyRoutes(platform.publicServer, { ...issuing, baseUrl });
+  keyListRoutes(platform.publicServer, base);
+  scannerRoutes(platform.publicServer, { ...base, peppers, directory });
 
   const lastUsed = createLastUsed();
-  const factsOf = coalesce({
-    read: (digests) => findFacts(db.read, digests, now()),
+  // Reads and counters take a third of the pool each at most: a flood of verifications must leave room to revoke.
+  const queue = {
     maxBatch: 256,
-    // Half of the pool at most: a flood of verifications must leave room to revoke.
-    maxInFlight: Math.max(1, Math.floor(config.DATABASE_POOL / 2)),
+    maxInFlight: Math.max(1, Math.floor(config.DATABASE_POOL / 3)),
     maxWaiting: 10_000,
     deadlineMs: 2_000,
+  };
+  const factsOf = coalesce({ ...queue, read: (digests) => findFacts(db.read, digests, now()) });
+  const take = createBatchQueue<RateQuestion, RateAnswer>({
+    ...queue,
+    run: (questions) => retryConflicts(() => takeRates(db.read, questions, now())),
   });
   const verifyDeps = {
     ...base,
     peppers,
     baseUrlOf: (id: string, product: KeyProduct) => directory[id]?.addresses.baseUrls[product],
     appealUrl: profile.links.appeal,
+    accountModelLimits,
     factsOf,
+    takeRates: take,
     used: lastUsed.note,
   };
   verifyRoutes(platform.internalServer, verifyDeps);
   authorizeRoutes(platform.internalServer, { ...verifyDeps, certificates: config.GATEWAY_CERTIFICATES });
+  planRoutes(platform.internalServer, issuing);
+  rateRoutes(platform.internalServer, { ...base, accountModelLimits });
   gateRoutes(platform.internalServer, base);
   const watch = createChangeWatch({ head: () => headPosition(db.read), pollMs: 150, maxWaiters: 1_000 });
   changeRoutes(platform.internalServer, { ...base, watch });
@@ -77,6 +100,7 @@ export const startKeyIssuance = async (
   platform.every(sweepMs, 'sweep', async () => {
     await pruneChanges(db.read, new Date(now().getTime() - changesKeptMs));
     await pruneAudit(db.read, retainedSince(auditRetention, now()));
+    await pruneRates(db.read, now());
   });
 
   const running = await platform.start({

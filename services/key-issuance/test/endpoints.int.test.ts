@@ -23,8 +23,10 @@ endpointSuite({
       tokens: await service.tokens.suiteTokens('key-issuance', { user, otherUser }),
       snapshot: () => databaseSnapshot(pool, ['outbox', 'inbox', 'inbox_sequence']),
       sampleOf: (endpoint: EndpointDefinition): Sample | undefined => {
-        if (endpoint.id === 'revokeKey') return { params: { keyId: body.key.keyId } };
-        if (endpoint.id === 'getKeyStanding') return { params: { accountId: user } };
+        const ofKey = ['getKey', 'updateKey', 'rotateKey', 'revokeKey'];
+        if (ofKey.includes(endpoint.id)) return { params: { keyId: body.key.keyId } };
+        if (['setPlan', 'getKeyStanding'].includes(endpoint.id)) return { params: { accountId: user } };
+        if (['issuePlanKey', 'reportKeyUsage'].includes(endpoint.id)) return { body: { accountId: user } };
         if (endpoint.id === 'fenceAccount.key-issuance') return { body: { accountId: user } };
         if (endpoint.id === 'authorizeKey' || endpoint.id === 'authorizeKeyOfPost')
           return { headers: { 'x-meridian-product': 'payg', 'api-key': body.secret } };

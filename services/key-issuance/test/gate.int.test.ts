@@ -1,9 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { balanceExhausted, balanceRestored } from '@meridian/contracts/events/billing.ts';
+import {
+  accountFrozen,
+  accountUnfrozen,
+  balanceExhausted,
+  balanceRestored,
+} from '@meridian/contracts/events/billing.ts';
 import { accountCancelled, accountErasureRequested } from '@meridian/contracts/events/lifecycle.ts';
 import { accountProtected, protectionLifted } from '@meridian/contracts/events/moderation.ts';
 import { fenceKeyIssuance } from '@meridian/contracts/fence.ts';
-import { createKey, revokeKey, verifyKey } from '@meridian/contracts/key-issuance.ts';
+import {
+  createKey,
+  issuePlanKey,
+  listKeyChanges,
+  revokeKey,
+  setPlan,
+  verifyKey,
+} from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import pg from 'pg';
@@ -113,6 +125,64 @@ describe('the other reasons', () => {
     expect(await standingOf(key.secret)).toBe('account_protected');
   });
 
+  test('a freeze closes the gate, is told to gateways, and lifting one lifts neither another nor anything else', async () => {
+    const key = await newKey();
+    const [x, y] = [newId('frz', 'cn', now()), newId('frz', 'cn', now())];
+    const after = (await service.asService('gateway', listKeyChanges, { query: { wait: 0 } })).body.position;
+    await service.emit('billing', accountFrozen, key.accountId, { freezeId: x });
+    await becomes(key.secret, 'account_frozen');
+    const { body } = await service.asService('gateway', listKeyChanges, { query: { wait: 0, after } });
+    expect(body.changes).toEqual([{ accountId: key.accountId, keyId: null, reason: 'frozen' }]);
+    await service.emit('billing', accountFrozen, key.accountId, { freezeId: y });
+    await service.emit('billing', balanceExhausted, key.accountId, balance);
+    const guard = protection(3_600_000);
+    await service.emit('moderation', accountProtected, key.accountId, guard);
+    await becomes(key.secret, 'account_protected');
+    await service.emit('billing', accountUnfrozen, key.accountId, { freezeId: x });
+    await waitFor(async () => {
+      const { rows } = await admin.query(
+        'select 1 from account_freeze where freeze_id = $1 and lifted_at is not null',
+        [x],
+      );
+      return rows.length === 1;
+    });
+    await service.emit('moderation', protectionLifted, key.accountId, { ...guard, reason: 'overturned' });
+    await becomes(key.secret, 'account_frozen');
+    await service.emit('billing', accountUnfrozen, key.accountId, { freezeId: y });
+    await becomes(key.secret, 'balance_exhausted');
+    await service.emit('billing', balanceRestored, key.accountId, balance);
+    await becomes(key.secret, 'valid');
+  });
+
+  test('a plan key is good while the plan is, takes no money, and closes with its account', async () => {
+    const accountId = service.newAccount();
+    const until = (ms: number) => new Date(now().getTime() + ms).toISOString();
+    const { body } = await service.asService('billing', issuePlanKey, {
+      body: { accountId, name: 'plan', planUntil: until(600_000) },
+      idempotencyKey: newId('idem', 'cn', now()),
+    });
+    expect(body.secret).toMatch(/^tp-cn1_/);
+    const standing = async () => {
+      const answer = await service.asService('gateway', verifyKey, { body: { key: body.secret, product: 'plan' } });
+      return answer.body.valid ? answer.body.product : answer.body.refusal.code;
+    };
+    expect(await standing()).toBe('plan');
+    expect(await standingOf(body.secret)).toBe('key_product_mismatch');
+    shift += 601_000;
+    expect(await standing()).toBe('plan_inactive');
+    const set = (planUntil: string | null) =>
+      service.asService('billing', setPlan, { params: { accountId }, body: { planUntil } });
+    await set(until(600_000));
+    expect(await standing()).toBe('plan');
+    await set(null);
+    expect(await standing()).toBe('plan_inactive');
+    await set(until(600_000));
+    const sagaId = newId('sag', 'cn', now());
+    await service.asService('identity', fenceKeyIssuance, { body: { accountId, sagaId } });
+    expect(await standing()).toBe('account_cancelled');
+    await expect(set(null)).rejects.toMatchObject({ code: 'account_cancelled' });
+  });
+
   test('the cancellation event closes the gate by itself', async () => {
     const key = await newKey();
     await service.emit('identity', accountCancelled, key.accountId, { sagaId: newId('sag', 'cn', now()) });
@@ -127,27 +197,35 @@ describe('erasure', () => {
     await service.asUser(key.accountId, revokeKey, { params: { keyId: other.keyId } });
     await service.emit('moderation', accountProtected, key.accountId, protection(3_600_000));
     await becomes(key.secret, 'account_protected');
+    await service.emit('billing', accountFrozen, key.accountId, { freezeId: newId('frz', 'cn', now()) });
+    await waitFor(async () => (await rowsOf('account_freeze', key.accountId)) === 1);
+    const counters = async () =>
+      (await admin.query('select from rate_window where starts_with(subject, $1)', [`a:${key.accountId}`])).rowCount;
+    await admin.query('insert into rate_window values ($1, 1, 1, 1, 1000000, 1)', [`a:${key.accountId}:m`]);
     const sagaId = newId('sag', 'cn', now());
     await service.asService('identity', fenceKeyIssuance, { body: { accountId: key.accountId, sagaId } });
     await service.emit('identity', accountErasureRequested, key.accountId, { sagaId });
     await waitFor(async () => (await rowsOf('account_tombstone', key.accountId)) === 1);
 
-    for (const table of ['api_key', 'account_gate', 'account_protection'])
+    expect(await counters()).toBe(0);
+    for (const table of ['api_key', 'account_gate', 'account_protection', 'account_freeze'])
       expect(await rowsOf(table, key.accountId)).toBe(0);
     const { rows } = await admin.query('select receipt from account_tombstone where account_id = $1', [key.accountId]);
     expect(rows[0].receipt).toMatchObject({
-      erased: { api_keys: 2, protections: 1 },
-      retained: [{ class: 'key_audit', count: 5 }],
+      erased: { api_keys: 2, protections: 1, freezes: 1 },
+      retained: [{ class: 'key_audit', count: 6 }],
     });
     expect(await standingOf(key.secret)).toBe('account_cancelled');
     expect(await standingOf(other.secret)).toBe('key_revoked');
 
     await service.emit('moderation', accountProtected, key.accountId, protection(3_600_000));
     await service.emit('billing', balanceExhausted, key.accountId, balance);
+    await service.emit('billing', accountFrozen, key.accountId, { freezeId: newId('frz', 'cn', now()) });
     const last = await newKey();
     await service.emit('billing', balanceExhausted, last.accountId, balance);
     await becomes(last.secret, 'balance_exhausted');
     await new Promise((resolve) => setTimeout(resolve, 300));
-    for (const table of ['account_gate', 'account_protection']) expect(await rowsOf(table, key.accountId)).toBe(0);
+    for (const table of ['account_gate', 'account_protection', 'account_freeze'])
+      expect(await rowsOf(table, key.accountId)).toBe(0);
   });
 });

@@ -9,8 +9,8 @@ import type { Schema } from '../src/db/schema.ts';
 import { fenceKeys } from '../src/gates/fence-keys.ts';
 import { coalesce } from '../src/keys/coalesce.ts';
 import { createKey } from '../src/keys/create-key.ts';
-import { findFacts } from '../src/keys/key.store.ts';
 import type { KeyFacts } from '../src/keys/key.ts';
+import { findFacts } from '../src/keys/key-facts.store.ts';
 import { revokeKey } from '../src/keys/revoke-key.ts';
 import { verifyKey } from '../src/keys/verify-key.ts';
 import { keyDatabase, silent } from './harness.ts';
@@ -41,6 +41,8 @@ const deps = {
     typeof revokeKey
   >[1]['publish'],
 };
+const unlimited = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null };
+const unbound = { project: 'p', expiresAt: null, models: null, endpoints: null, networks: null, limits: unlimited };
 type Key = { accountId: string; keyId: string; secret: string };
 type Replica = {
   verify: (key: Key) => Promise<boolean>;
@@ -65,6 +67,8 @@ const replicaOf = (db: Database<Schema>, wrap: (read: FactsOf) => FactsOf = (rea
     baseUrlOf: () => 'https://model.example/v1',
     appealUrl: 'https://appeal.example',
     factsOf,
+    accountModelLimits: { of: new Map(), others: unlimited },
+    takeRates: () => Promise.reject(new Error('nothing here has limits')),
     used: () => undefined,
   };
   return {
@@ -81,7 +85,7 @@ const makeKeys = async (accounts: number, keysEach: number): Promise<Key[]> => {
     const accountId = newId('acc', region, now());
     await replicas[0]!.transaction(async (tx) => {
       for (let k = 0; k < keysEach; k += 1) {
-        const command = { accountId, name: 'k', product: 'payg' as const };
+        const command = { accountId, name: 'k', product: 'payg' as const, ...unbound };
         const { body } = await createKey(
           tx,
           { ...deps, peppers, maxKeysPerAccount: 50, baseUrl: 'https://model.example/v1' },

@@ -24,4 +24,21 @@ export const rechargeCredited = event({
   data: z.object({ orderId: idOf('ord'), amount: nanoAmount, currency }),
 });
 
-export const events = [balanceExhausted, balanceRestored, rechargeCredited] as const;
+/** Freezes are named, so that lifting one never lifts another. */
+const freeze = z.object({ freezeId: idOf('frz') });
+
+export const accountFrozen = event({
+  type: 'account-frozen.v1',
+  publishers: ['billing'],
+  description: 'No calls and no recharge until this freeze is lifted, e.g. while a refund is reviewed.',
+  data: freeze,
+});
+
+export const accountUnfrozen = event({
+  type: 'account-unfrozen.v1',
+  publishers: ['billing'],
+  description: 'That freeze is over; another one of the account stays in force.',
+  data: freeze,
+});
+
+export const events = [balanceExhausted, balanceRestored, rechargeCredited, accountFrozen, accountUnfrozen] as const;

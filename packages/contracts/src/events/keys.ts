@@ -13,8 +13,8 @@ export const keyCreated = event({
 export const keyRevoked = event({
   type: 'key-revoked.v1',
   publishers: ['key-issuance'],
-  description: 'An API key was revoked by its owner.',
-  data: z.object({ keyId: idOf('key') }),
+  description: 'An API key was revoked, by its owner or because it was found in public.',
+  data: z.object({ keyId: idOf('key'), reason: z.enum(['owner', 'leaked']).optional().describe('Absent: owner') }),
 });
 
 export const events = [keyCreated, keyRevoked] as const;

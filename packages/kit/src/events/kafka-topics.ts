@@ -1,7 +1,11 @@
 // Creating and checking topics. Run by a person (npm run topics) or a test, never by a service: a service only refuses what is not as declared.
-import type { KafkaAdmin } from './kafka-admin.ts';
+import { errorCode } from '../error-code.ts';
+import type { KafkaAdmin as WholeAdmin } from './kafka-admin.ts';
 import { KafkaError } from './kafka-error.ts';
 import { type TopicDeclaration, topicSettings } from './topics.ts';
+import { wait } from './wait.ts';
+
+type KafkaAdmin = Pick<WholeAdmin, 'ask'>;
 
 const partitionsFound = async (admin: KafkaAdmin, names: readonly string[]): Promise<Map<string, number>> =>
   admin.ask('asking for topics', async (client) => {
@@ -49,7 +53,7 @@ export const ensureTopics = async (
     await admin.ask('creating topics', async (client) => {
       const copies = replicas ?? Math.min(3, (await client.describeCluster()).brokers.length);
       await client.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         timeout: 15_000,
         topics: missing.map((topic) => ({
           topic: topic.name,
@@ -59,17 +63,40 @@ export const ensureTopics = async (
         })),
       });
     });
+  if (missing.length > 0 && !checkOnly) await untilLed(admin, missing);
   return topics.map(({ name }) => ({
     name,
     state: found.has(name) ? 'there' : checkOnly ? 'missing' : 'created',
   }));
 };
 
-/** Deletes a topic that holds no event. Throws `topic_partitions` when it holds any. */
-export const deleteEmptyTopic = (admin: KafkaAdmin, topic: string): Promise<void> =>
-  admin.ask(`deleting topic ${topic}`, async (client) => {
+/** Brokers learn of a new topic one after the other. */
+const untilLed = async (admin: KafkaAdmin, topics: readonly TopicDeclaration[]) => {
+  const names = topics.map(({ name }) => name);
+  for (let tries = 1; ; tries += 1) {
+    const led = await admin
+      .ask('waiting for new topics', (client) => client.fetchTopicMetadata({ topics: names }))
+      .then((found) => found.topics.every((topic) => topic.partitions.every(({ leader }) => leader >= 0)))
+      .catch((error: unknown) => {
+        if (errorCode(error) === 'topic_missing' && tries < 100) return false;
+        throw error;
+      });
+    if (led) return;
+    if (tries >= 100) throw new KafkaError('unavailable', `no broker leads the new topics ${names.join(', ')}`);
+    await wait(100);
+  }
+};
+
+/** Deletes a topic that holds no event; resolves when the brokers no longer know it. Throws `topic_partitions` when it holds any. */
+export const deleteEmptyTopic = async (admin: KafkaAdmin, topic: string): Promise<void> => {
+  await admin.ask(`deleting topic ${topic}`, async (client) => {
     const offsets = await client.fetchTopicOffsets(topic);
     const held = offsets.reduce((sum, { low, high }) => sum + BigInt(high) - BigInt(low), 0n);
     if (held > 0n) throw new KafkaError('topic_partitions', `topic ${topic} holds ${held} events and is not deleted`);
     await client.deleteTopics({ topics: [topic] });
   });
+  for (let tries = 1; (await partitionsFound(admin, [topic])).size > 0; tries += 1) {
+    if (tries >= 100) throw new KafkaError('unavailable', `topic ${topic} is still there after its deletion`);
+    await wait(100);
+  }
+};

@@ -1,7 +1,8 @@
 // Real brokers for tests: Apache Kafka in KRaft mode, one or three, in containers. Ports are chosen and advertised before the start, so a broker
 // that is killed and started again is found where it was. Clients that use `proxied` reach the brokers through a TCP proxy that tests command.
 import { randomBytes } from 'node:crypto';
-import { createAdmin, createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
+import { createKafkaAdmin } from '@meridian/kit/events/kafka-admin.ts';
+import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { pino } from 'pino';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { waitFor } from '../wait-for.ts';
@@ -54,9 +55,9 @@ const environment = (count: number, id: number, port: number, proxied: number): 
     KAFKA_LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS: '1',
     KAFKA_LEADER_IMBALANCE_PER_BROKER_PERCENTAGE: '0',
     // A killed broker is noticed soon.
-    KAFKA_BROKER_SESSION_TIMEOUT_MS: '3000',
+    KAFKA_BROKER_SESSION_TIMEOUT_MS: '6000',
     KAFKA_BROKER_HEARTBEAT_INTERVAL_MS: '500',
-    KAFKA_REPLICA_LAG_TIME_MAX_MS: '3000',
+    KAFKA_REPLICA_LAG_TIME_MAX_MS: '6000',
     KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE: '2097152',
     KAFKA_HEAP_OPTS: '-Xms256m -Xmx256m',
     KAFKA_JVM_PERFORMANCE_OPTS: '-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto',
@@ -73,6 +74,7 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
   const network = `meridian-test-${randomBytes(4).toString('hex')}`;
   if (count > 1) await docker.createNetwork({ Name: network, Labels: labels });
   const brokers = new Map<number, Broker>();
+  const ids = Array.from({ length: count }, (_, i) => i + 1);
 
   const startContainer = async (id: number, port: number, upstream: number, proxied: number) => {
     const container = new LoopbackContainer(kafkaImage(version))
@@ -85,7 +87,6 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
     if (count > 1) container.withNetworkMode(network).withNetworkAliases(`kafka-${id}`);
     return container.start();
   };
-  const ids = Array.from({ length: count }, (_, i) => i + 1);
   await Promise.all(
     ids.map(async (id) => {
       const [port, upstream] = [await freePort(), await freePort()];
@@ -103,14 +104,27 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
   const container = (id: number) => docker.getContainer(broker(id).container.getId());
 
   const log = pino({ level: 'silent' });
-  const admin = createAdmin(createKafkaClient({ brokers: direct, clientId: 'testkit', log, requestTimeoutMs: 5_000 }));
+  const admin = createKafkaAdmin(createKafkaClient({ brokers: direct, clientId: 'testkit', log }), 20_000);
   const allAnswer = () =>
-    waitFor(async () => (await admin.describeCluster()).brokers.length === count, { timeoutMs: 60_000, everyMs: 200 });
-  await waitFor(() => admin.connect().then(() => true), { timeoutMs: 60_000 });
-  await allAnswer();
+    waitFor(
+      async () =>
+        (await admin.ask('asking the brokers', (client) => client.describeCluster())).brokers.length === count,
+      { timeoutMs: 180_000, everyMs: 200 },
+    );
+  const stop = async () => {
+    await admin.close(2_000);
+    await Promise.all([...brokers.values()].map(({ proxy }) => proxy.close()));
+    await sweepContainers(process.pid);
+  };
+  await allAnswer().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
 
   const partition = async (topic: string, number: number) => {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const { topics } = await admin.ask('asking for a leader', (client) =>
+      client.fetchTopicMetadata({ topics: [topic] }),
+    );
     const found = topics[0]?.partitions.find(({ partitionId }) => partitionId === number);
     if (!found) throw new Error(`there is no partition ${topic}/${number}`);
     return found;
@@ -146,22 +160,17 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
       const { leader, replicas } = await partition(topic, number);
       const next = to ?? replicas.find((replica) => replica !== leader);
       if (next === undefined) throw new Error(`${topic}/${number} has one replica only`);
-      await admin.alterPartitionReassignments({
-        topics: [
-          {
-            topic,
-            partitionAssignment: [{ partition: number, replicas: [next, ...replicas.filter((id) => id !== next)] }],
-          },
-        ],
-      });
+      const order = [next, ...replicas.filter((id) => id !== next)];
+      await admin.ask('moving a leader', (client) =>
+        client.alterPartitionReassignments({
+          topics: [{ topic, partitionAssignment: [{ partition: number, replicas: order }] }],
+        }),
+      );
       await waitFor(async () => (await leaderOf(topic, number)) === next, { timeoutMs: 30_000, everyMs: 100 });
       return next;
     },
-    admin,
-    stop: async () => {
-      await admin.disconnect();
-      await Promise.all([...brokers.values()].map(({ proxy }) => proxy.close()));
-      await sweepContainers(process.pid);
-    },
+    /** For what a test wants to know or set besides. */
+    ask: admin.ask,
+    stop,
   };
 };

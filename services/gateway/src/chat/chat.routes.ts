@@ -11,18 +11,28 @@ export const chatRoutes = (
     readonly connectionIdleMs: number;
   },
 ): void => {
-  route(server, createChatCompletion, async ({ requestId, headers, body: request, reply }) => {
+  route(server, createChatCompletion, async ({ requestId, headers, ip, body: request, reply }) => {
     const { raw } = reply;
     raw.req.socket.setTimeout(deps.connectionIdleMs);
     const gone = new AbortController();
     raw.once('close', () => {
       if (!raw.writableFinished) gone.abort();
     });
-    const { contentType, body } = await completeChat(deps, { requestId, headers, request, gone: gone.signal });
+    const {
+      contentType,
+      body,
+      headers: rates,
+    } = await completeChat(deps, {
+      requestId,
+      headers,
+      ip,
+      request,
+      gone: gone.signal,
+    });
     return {
       status: 200,
       // nginx and its like must not gather a stream before passing it on.
-      headers: { 'content-type': contentType, 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
+      headers: { ...rates, 'content-type': contentType, 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
       body,
     };
   });

@@ -2,12 +2,14 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
+import { rateHeaders } from '@meridian/client/rate-headers.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import { fail, isRefusal } from '@meridian/kit/http/problems.ts';
 import { type Door, presentKey } from '../keys/present-key.ts';
-import { verifyKey } from '../keys/verify-key.ts';
-import { promptTokensBound } from '../metering/estimate.ts';
+import { type KeyOwner, verifyKey } from '../keys/verify-key.ts';
+import { promptTokensBound, promptTokensEstimate } from '../metering/estimate.ts';
 import { type HoldDeps, openHold } from '../metering/holds.ts';
+import type { Reservation, Reservations } from '../metering/reservations.ts';
 import type { OpenCall, OpenCalls } from '../streams/open-calls.ts';
 import { refuseUpstream } from '../upstream/refuse-upstream.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -22,6 +24,7 @@ export type ChatDeps = HoldDeps &
     readonly now: () => Date;
     readonly door: Door;
     readonly keyIssuanceUrl: string;
+    readonly reservations: Reservations;
     readonly calls: OpenCalls;
     readonly upstream: Upstream;
     readonly windowSize: number;
@@ -31,12 +34,18 @@ export type ChatDeps = HoldDeps &
 export type ChatCall = {
   readonly requestId: string;
   readonly headers: IncomingHttpHeaders;
+  /** Address of the caller. */
+  readonly ip: string;
   readonly request: ChatRequest;
   /** Aborted when the client goes away. */
   readonly gone: AbortSignal;
 };
 
-export type ChatAnswer = { readonly contentType: string; readonly body: string | Readable };
+export type ChatAnswer = {
+  readonly contentType: string;
+  readonly body: string | Readable;
+  readonly headers: Readonly<Record<string, string>>;
+};
 
 /** Admits, holds, calls the upstream and answers; whatever fails on the way gives back what was taken. */
 export const completeChat = async (deps: ChatDeps, call: ChatCall): Promise<ChatAnswer> => {
@@ -54,23 +63,56 @@ export const completeChat = async (deps: ChatDeps, call: ChatCall): Promise<Chat
 };
 
 const run = async (deps: ChatDeps, call: ChatCall, open: OpenCall, key: string): Promise<ChatAnswer> => {
-  const { request, requestId, gone } = call;
-  const { product } = deps.door.origin;
-  const [owner, hits] = await Promise.all([verifyKey(deps, { key, product }), matchMessages(deps, request.messages)]);
-  open.identify(owner.accountId, owner.keyId);
-  await scoreMessages(deps, { accountId: owner.accountId, requestId, hits });
+  const { request, requestId } = call;
+  const limit = outputLimit(request);
+  const streamed = request.stream === true;
+  const tokensReserved =
+    promptTokensEstimate(request) + (limit ?? (streamed ? deps.windowSize : deps.defaultMaxTokens));
+  const question = {
+    key,
+    product: deps.door.origin.product,
+    model: request.model,
+    endpoint: 'chat/completions',
+    ip: call.ip,
+    tokensEstimate: tokensReserved,
+  };
+  const [owner, hits] = await Promise.all([verifyKey(deps, question), matchMessages(deps, request.messages)]);
+  const reservation = deps.reservations.of({ requestId, owner, model: request.model, tokensReserved });
+  try {
+    open.identify(owner.accountId, owner.keyId);
+    await scoreMessages(deps, { accountId: owner.accountId, requestId, hits });
+    const answer = await complete(deps, call, open, owner, reservation);
+    return { ...answer, headers: owner.rates ? rateHeaders(owner.rates, deps.now()) : {} };
+  } catch (error) {
+    // Whatever was used has been told by then; otherwise nothing was.
+    reservation.used(0);
+    throw error;
+  }
+};
 
+const complete = async (
+  deps: ChatDeps,
+  call: ChatCall,
+  open: OpenCall,
+  owner: KeyOwner,
+  reservation: Reservation,
+): Promise<Omit<ChatAnswer, 'headers'>> => {
+  const { request, requestId, gone } = call;
   const limit = outputLimit(request);
   const streamed = request.stream === true;
   const maxTokens = limit ?? deps.defaultMaxTokens;
-  const hold = await openHold(deps, {
-    requestId,
-    accountId: owner.accountId,
-    keyId: owner.keyId,
-    model: request.model,
-    promptTokensBound: promptTokensBound(request),
-    completionWindow: streamed ? Math.min(limit ?? deps.windowSize, deps.windowSize) : maxTokens,
-  });
+  const hold = await openHold(
+    deps,
+    {
+      requestId,
+      accountId: owner.accountId,
+      keyId: owner.keyId,
+      model: request.model,
+      promptTokensBound: promptTokensBound(request),
+      completionWindow: streamed ? Math.min(limit ?? deps.windowSize, deps.windowSize) : maxTokens,
+    },
+    reservation.used,
+  );
   const signal = AbortSignal.any([open.signal, gone]);
   try {
     const answer = await deps.upstream.complete(

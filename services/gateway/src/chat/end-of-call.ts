@@ -1,18 +1,20 @@
 // Why a call ended before its time, and what its caller is told.
 import { accountCancelled, unavailable } from '@meridian/contracts/common.ts';
 import { upstreamFailed } from '@meridian/contracts/gateway.ts';
-import { accountProtected, keyRevoked } from '@meridian/contracts/key-issuance.ts';
+import { accountFrozen, accountProtected, keyRevoked } from '@meridian/contracts/key-issuance.ts';
 import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
 import { isRefusal, Refusal } from '@meridian/kit/http/problems.ts';
 import type { CutReason, OpenCall } from '../streams/open-calls.ts';
 
 const problems: Readonly<Record<CutReason, readonly [ProblemDefinition, string]>> = {
   revoked: [keyRevoked, 'The API key was revoked; the call was ended'],
+  rotated: [keyRevoked, 'The API key was rotated; the call was ended. Use its new secret'],
   cancelled: [accountCancelled, 'The account is cancelled; the call was ended'],
   protected: [
     accountProtected,
     'The account was put under protection; the call was ended. The next call names the case',
   ],
+  frozen: [accountFrozen, 'The account was frozen while a refund is reviewed; the call was ended'],
   silence: [unavailable, 'The API key could not be checked any longer; the call was ended. Try again'],
   draining: [unavailable, 'This gateway stops; the call was ended. Try again'],
 };

@@ -57,7 +57,8 @@ export type HoldRequest = {
 };
 
 /** Reserves the prompt bound and the first output window. Refuses with 402, 404 or, without billing, 503. */
-export const openHold = async (deps: HoldDeps, body: HoldRequest): Promise<Hold> => {
+/** `closed` is told, once, how many tokens the call used. */
+export const openHold = async (deps: HoldDeps, body: HoldRequest, closed: (tokens: number) => void): Promise<Hold> => {
   const { call, billingUrl: baseUrl, settlements } = deps;
   const { requestId } = body;
   const held = await call(createHold, { baseUrl, body, timeoutMs }).catch((err: unknown) => {
@@ -66,10 +67,11 @@ export const openHold = async (deps: HoldDeps, body: HoldRequest): Promise<Hold>
     return refuse(deps, err);
   });
   let deadline = new Date(held.body.deadline);
-  let closed = false;
-  const once = async (work: () => Promise<void>): Promise<void> => {
-    if (closed) return;
-    closed = true;
+  let over = false;
+  const once = async (tokens: number, work: () => Promise<void>): Promise<void> => {
+    if (over) return;
+    over = true;
+    closed(tokens);
     await work();
   };
   return {
@@ -83,7 +85,8 @@ export const openHold = async (deps: HoldDeps, body: HoldRequest): Promise<Hold>
       }).catch((err: unknown) => refuse(deps, err));
       deadline = new Date(extended.body.deadline);
     },
-    settle: (usage, outcome) => once(() => settlements.settle(requestId, usage, outcome)),
-    release: () => once(() => settlements.release(requestId)),
+    settle: (usage, outcome) =>
+      once(usage.promptTokens + usage.completionTokens, () => settlements.settle(requestId, usage, outcome)),
+    release: () => once(0, () => settlements.release(requestId)),
   };
 };

@@ -3,7 +3,7 @@ import { openAiErrorType } from '@meridian/contracts/openai-error.ts';
 import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
 import type { ProblemMembers, ProblemRenderer } from '@meridian/kit/http/problems.ts';
 
-const passedOn = ['region', 'baseUrl', 'caseId', 'until', 'appealUrl', 'category'] as const;
+const passedOn = ['region', 'baseUrl', 'caseId', 'until', 'appealUrl', 'category', 'exceeded'] as const;
 
 /** "/body/messages/0/role" -> "messages.0.role", as OpenAI names parameters. */
 const paramOf = (pointer: string) => pointer.replace(/^\/(body|query|params|headers)\//, '').replaceAll('/', '.');

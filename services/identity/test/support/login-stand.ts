@@ -49,7 +49,11 @@ const startReceiver = async () => {
     answerWith: (next: typeof answer) => {
       answer = next;
     },
-    close: () => new Promise<void>((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 };
 
@@ -119,11 +123,11 @@ export const startLogins = async () => {
     const location = answer.headers.get('location');
     if (location) return Object.fromEntries(new URL(location).searchParams);
     const text = await answer.text();
-    const unescape = (value: string) =>
+    const plainText = (value: string) =>
       value.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
     const fields = [...text.matchAll(/name="([^"]+)" value="([^"]*)"/g)].map(([, name = '', value = '']) => [
       name,
-      unescape(value),
+      plainText(value),
     ]);
     return fields.length > 0 ? Object.fromEntries(fields) : undefined;
   };

@@ -1,4 +1,5 @@
 // Verification for proxies: nginx auth_request and Envoy ext_authz.
+import { rateHeaders } from '@meridian/client/rate-headers.ts';
 import { forbidden, unavailable } from '@meridian/contracts/common.ts';
 import { authorizedHeaders, authorizeKey, authorizeKeyOfPost } from '@meridian/contracts/key-authorize.ts';
 import type { CertificateAuth } from '@meridian/kit/http/authenticate.ts';
@@ -31,12 +32,18 @@ export const authorizeRoutes = (server: HttpServer, deps: AuthorizeDeps): void =
       throw error;
     });
     if (verdict === undefined) return unavailableAnswer(context);
-    if (!verdict.valid) return refusalAnswer(verdict.refusal, context);
+    const now = deps.now();
+    const limits = verdict.rates ? rateHeaders(verdict.rates, now) : {};
+    if (!verdict.valid) {
+      const { headers: told, ...answer } = refusalAnswer(verdict.refusal, context, now);
+      return { ...answer, headers: { ...told, ...limits } };
+    }
     const { accountId, keyId } = verdict;
     return {
       status: 200,
       headers: {
         'cache-control': 'no-store',
+        ...limits,
         [authorizedHeaders.accountId]: accountId,
         [authorizedHeaders.keyId]: keyId,
       },

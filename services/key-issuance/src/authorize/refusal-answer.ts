@@ -1,8 +1,8 @@
 // A refusal in a form that survives a proxy: status and body for its client travel in headers.
-import { explainKeyRefusal, keyRefusalProblems } from '@meridian/client/key-refusal.ts';
+import { explainKeyRefusal, retryAfterOf } from '@meridian/client/key-refusal.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import { authorizedHeaders } from '@meridian/contracts/key-authorize.ts';
-import { type KeyRefusal, keyInvalid } from '@meridian/contracts/key-issuance.ts';
+import { type KeyRefusal, keyInvalid, refusalProblems } from '@meridian/contracts/key-issuance.ts';
 import { type OpenAiError, openAiErrorType } from '@meridian/contracts/openai-error.ts';
 import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
 
@@ -46,9 +46,9 @@ const answer = (
   };
 };
 
-export const refusalAnswer = (refusal: KeyRefusal, context: Context): RefusalAnswer => {
+export const refusalAnswer = (refusal: KeyRefusal, context: Context, now: Date): RefusalAnswer => {
   const { code, ...members } = refusal;
-  return answer(keyRefusalProblems[code], explainKeyRefusal(refusal), members, context);
+  return answer(refusalProblems[code], explainKeyRefusal(refusal), members, context, retryAfterOf(refusal, now));
 };
 
 export const missingKeyAnswer = (context: Context): RefusalAnswer =>

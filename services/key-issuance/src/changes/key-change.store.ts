@@ -18,6 +18,18 @@ export const recordChange = async (
   );
 };
 
+/** One change per key; takes the same lock. */
+export const recordRevocations = async (
+  tx: Tx<Schema>,
+  { accountId, keyIds, now }: { accountId: string; keyIds: readonly string[]; now: Date },
+): Promise<void> => {
+  await sql`
+    with head as (update key_change_head set position = position + ${keyIds.length}::bigint returning position)
+    insert into key_change (position, account_id, key_id, reason, changed_at)
+    select head.position - ${keyIds.length}::bigint + u.i, ${accountId}, u.key_id, 'revoked', ${now}::timestamptz
+    from head, unnest(${[...keyIds]}::text[]) with ordinality as u (key_id, i)`.execute(tx);
+};
+
 /** The present position. */
 export const headPosition = async (db: Kysely<Schema>): Promise<bigint> => {
   const row = await db.selectFrom('key_change_head').select('position').executeTakeFirstOrThrow();

@@ -5,6 +5,7 @@ import type { Schema } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { eraseKeys } from '../keys/key.store.ts';
 import { countAudit } from '../keys/key-audit.store.ts';
+import { eraseRates } from '../rates/rate.store.ts';
 import { deleteGate } from './gate.store.ts';
 
 /** How long the record of who did what is kept, and by what law. */
@@ -32,12 +33,13 @@ export const eraseAccount = async (
   accountId: string,
 ): Promise<ErasureReceipt> => {
   const now = deps.now();
+  await eraseRates(tx, accountId);
   const keys = await eraseKeys(tx, accountId, now);
-  const protections = await deleteGate(tx, accountId);
+  const gates = await deleteGate(tx, accountId);
   const count = await countAudit(tx, accountId);
   const { auditRetention } = deps;
   return {
-    erased: { api_keys: keys, protections },
+    erased: { api_keys: keys, ...gates },
     retained:
       count === 0 || auditRetention.months === 0
         ? []

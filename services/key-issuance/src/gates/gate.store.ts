@@ -13,6 +13,12 @@ export const holdUnerased = async (tx: Tx<Schema>, accountId: string): Promise<b
   return (await findTombstone(tx, accountId)) === undefined;
 };
 
+/** Is the account cancelled; holds off its fence until this transaction ends where it is not. */
+export const isFenced = async (tx: Tx<Schema>, accountId: string): Promise<boolean> => {
+  const { rows } = await sql<{ at: Date | null }>`select account_fenced_at(${accountId}) as at`.execute(tx);
+  return (rows[0]?.at ?? null) !== null;
+};
+
 /** Closes the gate for good; answers whether it was open. */
 export const markCancelled = async (tx: Tx<Schema>, accountId: string, now: Date): Promise<boolean> => {
   const { numAffectedRows } = await sql`
@@ -66,9 +72,41 @@ export const markLifted = async (
   return numAffectedRows === 1n;
 };
 
-/** Deletes gate and protections; answers how many protections there were. */
-export const deleteGate = async (tx: Tx<Schema>, accountId: string): Promise<number> => {
-  const deleted = await tx.deleteFrom('account_protection').where('account_id', '=', accountId).executeTakeFirst();
+/** A freeze known already, or lifted already, stays as it is. Answers whether it is new. */
+export const insertFreeze = async (tx: Tx<Schema>, accountId: string, freezeId: string): Promise<boolean> => {
+  const { numAffectedRows } = await sql`
+    insert into account_freeze (freeze_id, account_id) values (${freezeId}, ${accountId})
+    on conflict do nothing`.execute(tx);
+  return numAffectedRows === 1n;
+};
+
+/** Lifts this one freeze and no other. */
+export const markUnfrozen = async (
+  tx: Tx<Schema>,
+  accountId: string,
+  freezeId: string,
+  now: Date,
+): Promise<boolean> => {
+  const { numAffectedRows } = await sql`
+    update account_freeze set lifted_at = ${now}
+    where freeze_id = ${freezeId} and account_id = ${accountId} and lifted_at is null`.execute(tx);
+  return numAffectedRows === 1n;
+};
+
+/** Until when plan keys of the account are good; null: no longer. */
+export const writePlan = async (tx: Tx<Schema>, accountId: string, planUntil: Date | null): Promise<void> => {
+  await sql`
+    insert into account_gate (account_id, plan_until) values (${accountId}, ${planUntil}::timestamptz)
+    on conflict (account_id) do update set plan_until = excluded.plan_until`.execute(tx);
+};
+
+/** Deletes gate, freezes and protections; answers how many of the two there were. */
+export const deleteGate = async (
+  tx: Tx<Schema>,
+  accountId: string,
+): Promise<{ protections: number; freezes: number }> => {
+  const protections = await tx.deleteFrom('account_protection').where('account_id', '=', accountId).executeTakeFirst();
+  const freezes = await tx.deleteFrom('account_freeze').where('account_id', '=', accountId).executeTakeFirst();
   await tx.deleteFrom('account_gate').where('account_id', '=', accountId).execute();
-  return Number(deleted.numDeletedRows);
+  return { protections: Number(protections.numDeletedRows), freezes: Number(freezes.numDeletedRows) };
 };

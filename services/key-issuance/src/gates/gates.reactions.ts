@@ -1,5 +1,10 @@
 // What other services' events mean for the gate.
-import { balanceExhausted, balanceRestored } from '@meridian/contracts/events/billing.ts';
+import {
+  accountFrozen,
+  accountUnfrozen,
+  balanceExhausted,
+  balanceRestored,
+} from '@meridian/contracts/events/billing.ts';
 import { accountCancelled } from '@meridian/contracts/events/lifecycle.ts';
 import { accountProtected, protectionLifted } from '@meridian/contracts/events/moderation.ts';
 import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
@@ -8,6 +13,7 @@ import { type Reaction, reaction } from '@meridian/kit/events/reaction.ts';
 import type { Schema } from '../db/schema.ts';
 import { type AuditRetention, eraseAccount } from './erase-account.ts';
 import { fenceKeys } from './fence-keys.ts';
+import { freezeAccount, unfreezeAccount } from './freeze-account.ts';
 import { noteExhausted, noteRestored } from './note-balance.ts';
 import { liftProtection, protectAccount } from './protect-account.ts';
 
@@ -18,6 +24,8 @@ export const gateReactions = (deps: PublishDeps & { readonly auditRetention: Aud
   reaction(protectionLifted, (tx, { accountId, data }) =>
     liftProtection(tx, deps, { accountId, protectionId: data.protectionId }),
   ),
+  reaction(accountFrozen, (tx, { accountId, data }) => freezeAccount(tx, deps, { accountId, ...data })),
+  reaction(accountUnfrozen, (tx, { accountId, data }) => unfreezeAccount(tx, deps, { accountId, ...data })),
   reaction(balanceExhausted, (tx, { accountId }) => noteExhausted(tx, deps, { accountId })),
   reaction(balanceRestored, (tx, { accountId }) => noteRestored(tx, deps, { accountId })),
   // The fence was asked for directly and has been acknowledged; this closes the gate again where a restored backup lost it.

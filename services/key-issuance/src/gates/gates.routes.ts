@@ -21,6 +21,6 @@ export const gateRoutes = (server: HttpServer, deps: RouteDeps): void => {
   });
   route(server, getKeyStanding, async ({ params }) => {
     wall(params.accountId);
-    return { status: 200, body: { activeKeys: await countActive(db.read, params.accountId) } };
+    return { status: 200, body: { activeKeys: await countActive(db.read, params.accountId, deps.now()) } };
   });
 };

@@ -1,82 +1,35 @@
-// Many questions, few statements. A question joins only a batch that is not yet sent: the statement's snapshot is then taken after the
-// question was asked, so the answer is never older than the question. Joining a statement in flight would break exactly that.
+// Reads of digests in batches; equal digests of a batch are read once. The rule that makes it safe is the queue's: a question joins only a
+// batch that is not yet sent.
+import { type BatchOptions, createBatchQueue } from './batch-queue.ts';
 
-export type CoalesceOptions<V> = {
+export type CoalesceOptions<V> = Omit<BatchOptions<Buffer, V>, 'run'> & {
   /** Reads a batch; what is not in the map does not exist. */
   readonly read: (digests: readonly Buffer[]) => Promise<ReadonlyMap<string, V>>;
-  readonly maxBatch: number;
-  /** Statements at a time; while all are busy the next batch grows, so its size follows the database's round trip. */
-  readonly maxInFlight: number;
-  /** Distinct questions waiting; beyond it they are shed. */
-  readonly maxWaiting: number;
-  /** Milliseconds a statement may take. */
-  readonly deadlineMs: number;
 };
 
-/** `overloaded`: too many wait; `timeout`: the statement did not answer in time. */
-export class CoalesceError extends Error {
-  override name = 'CoalesceError';
-  readonly code: 'overloaded' | 'timeout';
-  constructor(code: 'overloaded' | 'timeout') {
-    super(code);
-    this.code = code;
-  }
-}
-
-type Waiting<V> = { digest: Buffer; settle: PromiseWithResolvers<V | undefined> };
-
-/** Answers a function that reads one digest; equal digests of one batch are read once. */
+/** Answers a function that reads one digest. Rejects as the queue does. */
 export const coalesce = <V>(options: CoalesceOptions<V>): ((digest: Buffer) => Promise<V | undefined>) => {
-  const waiting = new Map<string, Waiting<V>>();
-  let inFlight = 0;
-  let scheduled = false;
-
-  const withDeadline = async <T>(work: Promise<T>): Promise<T> => {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new CoalesceError('timeout')), options.deadlineMs);
-    try {
-      return await Promise.race([work, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-
-  const send = async (): Promise<void> => {
-    const batch = [...waiting].slice(0, options.maxBatch);
-    // From here on nobody can join this batch.
-    for (const [hex] of batch) waiting.delete(hex);
-    inFlight += 1;
-    try {
-      const found = await withDeadline(options.read(batch.map(([, { digest }]) => digest)));
-      for (const [hex, { settle }] of batch) settle.resolve(found.get(hex));
-    } catch (error) {
-      for (const [, { settle }] of batch) settle.reject(error);
-    } finally {
-      inFlight -= 1;
-      schedule();
-    }
-  };
-
-  const schedule = (): void => {
-    if (scheduled || waiting.size === 0 || inFlight >= options.maxInFlight) return;
-    scheduled = true;
-    // After the I/O of this turn, so that requests that arrived together travel together.
-    setImmediate(() => {
-      scheduled = false;
-      // A rejection of the batch has been handed to its waiters already.
-      if (waiting.size > 0) void send();
-      schedule();
+  const unsent = new Map<string, Promise<V | undefined>>();
+  const ask = createBatchQueue<Buffer, V | undefined>({
+    ...options,
+    run: async (digests) => {
+      const names = digests.map((digest) => digest.toString('hex'));
+      // From here on a twin asks anew.
+      for (const name of names) unsent.delete(name);
+      const found = await options.read(digests);
+      return names.map((name) => found.get(name));
+    },
+  });
+  return (digest) => {
+    const name = digest.toString('hex');
+    const twin = unsent.get(name);
+    if (twin) return twin;
+    const answer = ask(digest);
+    unsent.set(name, answer);
+    // One that was shed or waited too long is never sent; nobody may join what has failed.
+    answer.catch(() => {
+      if (unsent.get(name) === answer) unsent.delete(name);
     });
-  };
-
-  return async (digest) => {
-    const hex = digest.toString('hex');
-    const twin = waiting.get(hex);
-    if (twin) return twin.settle.promise;
-    if (waiting.size >= options.maxWaiting) throw new CoalesceError('overloaded');
-    const settle = Promise.withResolvers<V | undefined>();
-    waiting.set(hex, { digest, settle });
-    schedule();
-    return settle.promise;
+    return answer;
   };
 };

@@ -1,55 +1,58 @@
-// Issue a key.
-
-import { keyCreated } from '@meridian/contracts/events/keys.ts';
-import { type createKey as createKeyEndpoint, type KeyProduct, tooManyKeys } from '@meridian/contracts/key-issuance.ts';
-import { assertNotFenced } from '@meridian/kit/account/fence.ts';
+// What an owner may create: keys until revoked or expired, and temporary ones.
+import type {
+  createKey as createKeyEndpoint,
+  createTemporaryKey as createTemporaryKeyEndpoint,
+} from '@meridian/contracts/key-issuance.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
-import { fail } from '@meridian/kit/http/problems.ts';
 import type { Answer } from '@meridian/kit/http/route.ts';
-import { newId } from '@meridian/kit/ids.ts';
+import type { z } from 'zod';
 import type { Schema } from '../db/schema.ts';
-import type { Deps } from '../deps.ts';
-import { countActiveForUpdate, insertKey } from './key.store.ts';
-import { audit } from './key-audit.store.ts';
-import { makeKey, type Peppers } from './key-format.ts';
+import { type IssueDeps, issueKey } from './issue-key.ts';
+import { canonicalNetworks, expiryAhead, uniqueOrNull } from './key-scope.ts';
 import { viewOf } from './key-view.ts';
 
-export type CreateKeyDeps = Deps & {
-  readonly peppers: Peppers;
-  readonly maxKeysPerAccount: number;
+export type CreateKeyDeps = IssueDeps & {
   /** Base URL that keys of the product work at. */
   readonly baseUrl: string;
 };
 
+type Command = z.output<(typeof createKeyEndpoint)['body']> & { accountId: string };
+type TemporaryCommand = z.output<(typeof createTemporaryKeyEndpoint)['body']> & { accountId: string };
+
 /** Answers the secret, the only time it is ever seen. Refuses with `too_many_keys` and, once fenced, `account_cancelled`. */
-export const createKey = async (
+export const createKey = (
   tx: Tx<Schema>,
   deps: CreateKeyDeps,
-  command: { accountId: string; name: string; product: KeyProduct },
+  command: Command,
 ): Promise<Answer<typeof createKeyEndpoint>> => {
-  const { accountId, name, product } = command;
-  await assertNotFenced(tx, accountId);
-  if ((await countActiveForUpdate(tx, accountId)) >= deps.maxKeysPerAccount)
-    fail(tooManyKeys, {
-      detail: `At most ${deps.maxKeysPerAccount} keys may be active; revoke one that is not needed`,
-    });
   const now = deps.now();
-  const made = makeKey(deps.peppers, deps.region, product);
-  const row = {
-    key_id: newId('key', deps.region, now),
-    account_id: accountId,
-    name,
-    display: made.display,
-    product,
-    digest: made.digest,
-    pepper_version: made.pepperVersion,
-    created_at: now,
-    last_used_at: null,
-    revoked_at: null,
-    erased_at: null,
+  return create(tx, deps, { ...command, kind: 'standard', expiresAt: expiryAhead(command.expiresAt, now) }, now);
+};
+
+/** The same, for a bounded time and named models. */
+export const createTemporaryKey = (
+  tx: Tx<Schema>,
+  deps: CreateKeyDeps,
+  { lifeSeconds, ...command }: TemporaryCommand,
+): Promise<Answer<typeof createTemporaryKeyEndpoint>> => {
+  const now = deps.now();
+  const expiresAt = new Date(now.getTime() + lifeSeconds * 1_000);
+  return create(tx, deps, { ...command, kind: 'temporary', expiresAt }, now);
+};
+
+const create = async (
+  tx: Tx<Schema>,
+  deps: CreateKeyDeps,
+  command: Omit<Command, 'expiresAt'> & { kind: 'standard' | 'temporary'; expiresAt: Date | null },
+  now: Date,
+): Promise<Answer<typeof createKeyEndpoint>> => {
+  const spec = {
+    ...command,
+    models: uniqueOrNull(command.models),
+    endpoints: uniqueOrNull(command.endpoints),
+    networks: canonicalNetworks(command.networks),
+    actor: 'owner' as const,
   };
-  await insertKey(tx, row);
-  await audit(tx, { at: now, account_id: accountId, key_id: row.key_id, actor: 'owner', action: 'create' });
-  await deps.publish(tx, keyCreated, { accountId, data: { keyId: row.key_id, product } });
-  return { status: 201, body: { key: viewOf(row), secret: made.key, baseUrl: deps.baseUrl } };
+  const { row, secret } = await issueKey(tx, deps, spec, now);
+  return { status: 201, body: { key: viewOf(row, now), secret, baseUrl: deps.baseUrl } };
 };

@@ -1,6 +1,6 @@
 // Who did what to keys and gates, written in the transaction that does it.
 import type { Tx } from '@meridian/kit/db/database.ts';
-import { type Insertable, type Kysely, sql } from 'kysely';
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
 
 export const audit = async (tx: Tx<Schema>, row: Omit<Insertable<Schema['key_audit']>, 'id'>): Promise<void> => {
@@ -16,4 +16,17 @@ export const countAudit = async (tx: Tx<Schema>, accountId: string): Promise<num
 /** Deletes at most 1,000 rows older than `before`. */
 export const pruneAudit = async (db: Kysely<Schema>, before: Date): Promise<void> => {
   await sql`delete from key_audit where id in (select id from key_audit where at < ${before} limit 1000)`.execute(db);
+};
+
+/** Up to `limit` rows before `before`, newest first. */
+export const listAudit = (
+  db: Kysely<Schema>,
+  { accountId, keyId }: { accountId: string; keyId?: string | undefined },
+  before: number | undefined,
+  limit: number,
+): Promise<Selectable<Schema['key_audit']>[]> => {
+  let query = db.selectFrom('key_audit').selectAll().where('account_id', '=', accountId);
+  if (keyId !== undefined) query = query.where('key_id', '=', keyId);
+  if (before !== undefined) query = query.where('id', '<', BigInt(before));
+  return query.orderBy('id', 'desc').limit(limit).execute();
 };

@@ -1,0 +1,170 @@
+// A key with more than one secret: rotation with grace or at once, its replays, and peppers that are rotated below.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readPublicPart } from '@meridian/client/key-checksum.ts';
+import {
+  createKey,
+  getKey,
+  listKeyChanges,
+  revokeKey,
+  rotateKey,
+  verifyKey,
+} from '@meridian/contracts/key-issuance.ts';
+import { newId } from '@meridian/kit/ids.ts';
+import { type Harness, startHarness } from './harness.ts';
+
+let shift = 0;
+const now = () => new Date(Date.now() + shift);
+let service: Harness;
+beforeAll(async () => {
+  service = await startHarness({ overrides: { now } });
+});
+afterAll(() => service?.stop());
+
+const fresh = () => newId('idem', 'cn', now());
+const newKey = async (on = service, more: object = {}) => {
+  const accountId = on.newAccount();
+  const { body } = await on.asUser(accountId, createKey, {
+    body: { name: 'k', product: 'payg', ...more },
+    idempotencyKey: fresh(),
+  });
+  return { accountId, keyId: body.key.keyId, secret: body.secret };
+};
+type Key = Awaited<ReturnType<typeof newKey>>;
+const rotate = async (key: Key, graceSeconds: number, idempotencyKey = fresh()) =>
+  (
+    await service.asUser(key.accountId, rotateKey, {
+      params: { keyId: key.keyId },
+      body: { graceSeconds },
+      idempotencyKey,
+    })
+  ).body;
+const standingOf = async (secret: string, on = service) => {
+  const { body } = await on.asService('gateway', verifyKey, { body: { key: secret, product: 'payg' } });
+  return body.valid ? body.keyId : body.refusal.code;
+};
+const position = async () => (await service.asService('gateway', listKeyChanges, { query: { wait: 0 } })).body.position;
+
+describe('rotation', () => {
+  test('with a grace both secrets work under one id until it ends, then the old one is revoked', async () => {
+    const key = await newKey();
+    const rotated = await rotate(key, 3_600);
+    expect(rotated.key).toMatchObject({ keyId: key.keyId, status: 'active' });
+    expect(rotated.secret.startsWith(rotated.key.display.slice(0, -1))).toBe(true);
+    expect(Date.parse(rotated.key.previousSecretsEndAt!) - Date.parse(rotated.key.rotatedAt!)).toBe(3_600_000);
+    expect(await standingOf(key.secret)).toBe(key.keyId);
+    expect(await standingOf(rotated.secret)).toBe(key.keyId);
+    shift += 3_601_000;
+    expect(await standingOf(key.secret)).toBe('key_revoked');
+    expect(await standingOf(rotated.secret)).toBe(key.keyId);
+    const { body } = await service.asUser(key.accountId, getKey, { params: { keyId: key.keyId } });
+    expect(body.previousSecretsEndAt).toBeNull();
+  });
+
+  test('without a grace the old secret is dead at once, and gateways hear of it', async () => {
+    const key = await newKey();
+    const after = await position();
+    const rotated = await rotate(key, 0);
+    expect(await standingOf(key.secret)).toBe('key_revoked');
+    expect(await standingOf(rotated.secret)).toBe(key.keyId);
+    const { body } = await service.asService('gateway', listKeyChanges, { query: { wait: 0, after } });
+    expect(body.changes).toEqual([{ accountId: key.accountId, keyId: key.keyId, reason: 'rotated' }]);
+  });
+
+  test('at once means at once on a replica whose clock is behind', async () => {
+    const key = await newKey();
+    const behind = await startHarness({
+      databaseUrl: service.databaseUrl,
+      overrides: { now: () => new Date(now().getTime() - 30_000) },
+    });
+    try {
+      await rotate(key, 0);
+      expect(await standingOf(key.secret, behind)).toBe('key_revoked');
+    } finally {
+      await behind.stop();
+    }
+  });
+
+  test('a repeat of the same request answers the same secret and makes no second one; another body is refused', async () => {
+    const key = await newKey();
+    const again = fresh();
+    const [first, second] = [await rotate(key, 60, again), await rotate(key, 60, again)];
+    expect(second).toEqual(first);
+    await expect(rotate(key, 0, again)).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+    expect(await standingOf(key.secret)).toBe(key.keyId);
+  });
+
+  test('many at once give as many secrets as are allowed, all under one id', async () => {
+    const key = await newKey();
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => rotate(key, 600)));
+    const made = outcomes.flatMap((o) => (o.status === 'fulfilled' ? [o.value.secret] : []));
+    const codes = outcomes.flatMap((o) => (o.status === 'rejected' ? [o.reason.code] : []));
+    expect(made).toHaveLength(4);
+    expect(new Set(codes)).toEqual(new Set(['too_many_secrets']));
+    for (const secret of [key.secret, ...made]) expect(await standingOf(secret)).toBe(key.keyId);
+    const last = await rotate(key, 0);
+    for (const secret of [key.secret, ...made]) expect(await standingOf(secret)).toBe('key_revoked');
+    expect(await standingOf(last.secret)).toBe(key.keyId);
+  });
+
+  test('a later grace never prolongs an earlier one', async () => {
+    const key = await newKey();
+    const second = await rotate(key, 60);
+    await rotate(key, 600_000);
+    shift += 61_000;
+    expect(await standingOf(key.secret)).toBe('key_revoked');
+    expect(await standingOf(second.secret)).toBe(key.keyId);
+  });
+
+  test('lists and limits go with the key; revoking it ends every secret, and a dead key is not rotated', async () => {
+    const key = await newKey(service, { models: ['m'], limits: { requestsPerMinute: 9 } });
+    const rotated = await rotate(key, 600);
+    expect(rotated.key).toMatchObject({ models: ['m'], limits: { requestsPerMinute: 9 } });
+    expect(await standingOf(rotated.secret)).toBe('model_not_allowed');
+    await service.asUser(key.accountId, revokeKey, { params: { keyId: key.keyId } });
+    expect([await standingOf(key.secret), await standingOf(rotated.secret)]).toEqual(['key_revoked', 'key_revoked']);
+    await expect(rotate(key, 0)).rejects.toMatchObject({ code: 'key_not_active' });
+  });
+
+  test("another account's key is not found", async () => {
+    const key = await newKey();
+    await expect(rotate({ ...key, accountId: service.newAccount() }, 0)).rejects.toMatchObject({ code: 'not_found' });
+    expect(await standingOf(key.secret)).toBe(key.keyId);
+  });
+});
+
+describe('peppers', () => {
+  const old = 'the-first-pepper-of-this-test';
+  const next = 'the-second-pepper-of-this-test';
+  const withPeppers = (peppers: Record<string, string>, databaseUrl?: string) =>
+    startHarness({
+      ...(databaseUrl !== undefined && { databaseUrl }),
+      overrides: { now },
+      env: { KEY_PEPPERS: JSON.stringify(peppers) },
+    });
+
+  test('the highest makes new keys, a retired one still verifies, an unknown one is no key at all', async () => {
+    const before = await withPeppers({ 1: old });
+    const after = await withPeppers({ 1: old, 2: next }, before.databaseUrl);
+    const without = await withPeppers({ 2: next }, before.databaseUrl);
+    try {
+      const [first, second] = [await newKey(before), await newKey(after)];
+      expect(readPublicPart(first.secret)?.pepperVersion).toBe(1);
+      expect(readPublicPart(second.secret)?.pepperVersion).toBe(2);
+      expect(await standingOf(first.secret, after)).toBe(first.keyId);
+      expect(await standingOf(second.secret, after)).toBe(second.keyId);
+      expect(await standingOf(first.secret, without)).toBe('key_invalid');
+      // A rotation brings an old key under the new pepper.
+      const { body } = await after.asUser(first.accountId, rotateKey, {
+        params: { keyId: first.keyId },
+        body: {},
+        idempotencyKey: fresh(),
+      });
+      expect(readPublicPart(body.secret)?.pepperVersion).toBe(2);
+      expect(await standingOf(body.secret, without)).toBe(first.keyId);
+    } finally {
+      await without.stop();
+      await after.stop();
+      await before.stop();
+    }
+  });
+});
