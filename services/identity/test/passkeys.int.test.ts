@@ -25,7 +25,7 @@ type Credential = {
   type: 'public-key';
   response: { clientDataJSON: string; [member: string]: unknown };
   clientExtensionResults: Record<string, unknown>;
-  clientExtensionResults: object;
+};
 
 describeNeeding('chromium', hasChromium, 'passkeys in Chromium', () => {
   let stand: Stand;
