@@ -458,6 +458,16 @@ export const lastLoginMethod = problem(
 );
 export const tooManyContacts = problem('too_many_contacts', 409, 'An account has at most five addresses');
 
+/** What a browser's `navigator.credentials` gave, by its own toJSON() (WebAuthn 3). */
+const credential = z.looseObject({
+  id: z.string().min(1).max(1400),
+  rawId: z.string().min(1).max(1400),
+  type: z.literal('public-key'),
+  response: z.looseObject({ clientDataJSON: z.string().min(1).max(4096) }),
+  clientExtensionResults: z.looseObject({}),
+});
+const passkeyProof = z.strictObject({ method: z.literal('passkey'), challengeId: idOf('chl'), credential });
+
 /** A code with purpose `reauthenticate`; where a second factor is on, only that counts. */
 const proof = z.discriminatedUnion('method', [
   z.strictObject({
@@ -467,6 +477,7 @@ const proof = z.discriminatedUnion('method', [
   }),
   z.strictObject({ method: z.literal('totp'), code: z.string().regex(/^[0-9]{6}$/) }),
   z.strictObject({ method: z.literal('recovery_code'), code: z.string().regex(/^[0-9A-Z]{5}-[0-9A-Z]{5}$/) }),
+  passkeyProof,
 ]);
 
 export const reauthenticate = endpoint({
@@ -701,8 +712,11 @@ export const completeSignIn = endpoint({
   auth: { kind: 'none' },
   body: z.strictObject({
     challenge: z.string().min(20).max(200),
-    method: z.enum(['totp', 'recovery_code']),
-    code: z.string().regex(/^([0-9]{6}|[0-9A-Z]{5}-[0-9A-Z]{5})$/),
+    factor: z.discriminatedUnion('method', [
+      z.strictObject({ method: z.literal('totp'), code: z.string().regex(/^[0-9]{6}$/) }),
+      z.strictObject({ method: z.literal('recovery_code'), code: z.string().regex(/^[0-9A-Z]{5}-[0-9A-Z]{5}$/) }),
+      passkeyProof,
+    ]),
     delivery: delivery.optional(),
     deviceId,
   }),
@@ -748,6 +762,102 @@ export const removeTotp = endpoint({
   problems: [reauthenticationRequired, notFound],
 });
 
+export const passkeyInvalid = problem(
+  'passkey_invalid',
+  401,
+  'The passkey is not known here, or its answer is not to this challenge',
+);
+export const tooManyPasskeys = problem('too_many_passkeys', 409, 'An account has at most twenty passkeys');
+
+const passkey = z.strictObject({
+  passkeyId: idOf('pky'),
+  name: z.string(),
+  createdAt: timestamp,
+  lastUsedAt: timestamp.nullable(),
+});
+const passkeyOptions = z.strictObject({
+  challengeId: idOf('chl'),
+  options: z.looseObject({ challenge: z.string() }).describe('For PublicKeyCredential.parse…OptionsFromJSON'),
+});
+
+export const beginPasskey = endpoint({
+  id: 'beginPasskey',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/account/passkeys/options',
+  summary: 'Begin to add a passkey',
+  auth: { kind: 'user' },
+  answers: { 201: passkeyOptions },
+  problems: [reauthenticationRequired, tooManyPasskeys],
+  limit: { max: 30, windowSeconds: 60 },
+});
+
+export const addPasskey = endpoint({
+  id: 'addPasskey',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/account/passkeys',
+  summary: 'Add a passkey',
+  description:
+    'It signs in by itself, and completes sign-ins by code or password. The first second factor comes with recovery codes.',
+  auth: { kind: 'user' },
+  body: z.strictObject({ challengeId: idOf('chl'), name: personText(60), credential }),
+  answers: {
+    201: z.strictObject({ passkey, recoveryCodes: z.array(z.string()).nullable().describe('Shown once') }),
+  },
+  problems: [reauthenticationRequired, passkeyInvalid, tooManyPasskeys],
+  limit: { max: 30, windowSeconds: 60 },
+});
+
+export const listPasskeys = endpoint({
+  id: 'listPasskeys',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/account/passkeys',
+  summary: 'The passkeys of the account',
+  auth: { kind: 'user' },
+  answers: { 200: z.strictObject({ items: z.array(passkey) }) },
+  problems: [],
+});
+
+export const removePasskey = endpoint({
+  id: 'removePasskey',
+  service: 'identity',
+  method: 'DELETE',
+  path: '/v1/account/passkeys/{passkeyId}',
+  summary: 'Remove a passkey',
+  auth: { kind: 'user' },
+  params: z.strictObject({ passkeyId: idOf('pky') }),
+  answers: { 204: null },
+  problems: [notFound, reauthenticationRequired],
+});
+
+export const challengePasskey = endpoint({
+  id: 'challengePasskey',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/sessions/passkey/options',
+  summary: 'A challenge for a passkey: to sign in, to complete a sign-in, or as a fresh proof',
+  description: 'Names no account and lists no keys: the device knows its own. Single use, 5 minutes.',
+  auth: { kind: 'none' },
+  answers: { 201: passkeyOptions },
+  problems: [],
+  limit: { max: 60, windowSeconds: 60 },
+});
+
+export const signInByPasskey = endpoint({
+  id: 'signInByPasskey',
+  service: 'identity',
+  method: 'POST',
+  path: '/v1/sessions/passkey',
+  summary: 'Sign in with a passkey',
+  auth: { kind: 'none' },
+  body: z.strictObject({ challengeId: idOf('chl'), credential, delivery: delivery.optional(), deviceId }),
+  answers: { 201: tokens },
+  problems: [passkeyInvalid, accountCancelled, originNotAllowed],
+  limit: { max: 60, windowSeconds: 60 },
+});
+
 export const endpoints = [
   getRegion,
   listRegions,
@@ -778,6 +888,12 @@ export const endpoints = [
   beginTotp,
   confirmTotp,
   removeTotp,
+  beginPasskey,
+  addPasskey,
+  listPasskeys,
+  removePasskey,
+  challengePasskey,
+  signInByPasskey,
   startStaffSignIn,
   finishStaffSignIn,
   getSecurityEmail,

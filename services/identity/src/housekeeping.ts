@@ -10,6 +10,7 @@ import type { IdentityDeps } from './deps.ts';
 import { deleteOldPending } from './factors/factor.store.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
 import { sendNotices } from './notices/send-notices.ts';
+import { deleteOldChallenges } from './passkeys/passkey.store.ts';
 import { deleteExpiredLogs } from './security-log/security-log.store.ts';
 import { deleteOldSessions } from './sessions/session.store.ts';
 import { deleteOldSignIns } from './staff/staff.store.ts';
@@ -46,6 +47,7 @@ export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buf
     await deleteOldSessions(db.read, now());
     await deleteOldSignIns(db.read, now());
     await deleteOldPending(db.read, now());
+    await deleteOldChallenges(db.read, now());
     await db.transaction((tx) => deleteExpiredLogs(tx, now(), region.profile.retention.securityLog.months));
   });
   every(60 * minute, 'erasure proof', async () => {

@@ -27,6 +27,7 @@ import { createKeyRing } from './keys/key-ring.ts';
 import { metadataRoutes } from './keys/metadata.routes.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
 import { migrations } from './migrations.ts';
+import { passkeyRoutes } from './passkeys/passkeys.routes.ts';
 import { makeProviders } from './providers/registry.ts';
 import { regionRoutes } from './regions/regions.routes.ts';
 import { createDeviceReader } from './sessions/device.ts';
@@ -135,6 +136,7 @@ export const startIdentity = async (
   sessionRoutes(deps);
   factorSignInRoutes(deps);
   factorRoutes(deps);
+  passkeyRoutes(deps);
   ownSessionRoutes(deps);
   accountRoutes(deps);
   contactRoutes(deps);

@@ -29,6 +29,7 @@ endpointSuite({
         if (endpoint.id === 'sendCode')
           return { body: { identifier: { kind: 'phone', value: '+8613800138000' }, purpose: 'login' } };
         if (endpoint.id === 'endOneSession') return { params: { sessionId: user.sessionId } };
+        if (endpoint.id === 'removePasskey') return { params: { passkeyId: `pky_${stand.region}_${'0'.repeat(26)}` } };
         if (endpoint.id === 'removeContact') return { params: { contactId } };
         return undefined;
       },

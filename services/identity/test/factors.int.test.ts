@@ -59,7 +59,7 @@ describe('factors beside codes', () => {
     return refused.problem;
   };
   const complete = (challenge: string, method: 'totp' | 'recovery_code', code: string) =>
-    stand.ask(completeSignIn, { body: { challenge, method, code } });
+    stand.ask(completeSignIn, { body: { challenge, factor: { method, code } } });
 
   test('a password signs in once it is set; setting it ends other sessions and is told', async () => {
     const { identifier, accountId, refreshToken } = await newPerson();

@@ -24,6 +24,8 @@ export const personalTables: readonly PersonalTable[] = [
   { table: 'totp', column: 'account_id', fate: 'erased' },
   { table: 'recovery_code', column: 'account_id', fate: 'erased' },
   { table: 'pending_sign_in', column: 'account_id', fate: 'erased' },
+  { table: 'passkey', column: 'account_id', fate: 'erased' },
+  { table: 'passkey_challenge', column: 'account_id', fate: 'erased' },
   { table: 'known_device', column: 'account_id', fate: 'erased' },
   { table: 'notice', column: 'account_id', fate: 'erased' },
   { table: 'not_before', column: 'account_id', fate: 'erased' },

@@ -69,6 +69,18 @@ export type IdentitySchema = KitSchema & {
     attempts: Generated<number>;
     expires_at: Date;
   };
+  passkey: {
+    id: string;
+    account_id: string;
+    credential_id: string;
+    public_key: Buffer;
+    counter: bigint;
+    transports: string[];
+    name: string;
+    created_at: Date;
+    last_used_at: Date | null;
+  };
+  passkey_challenge: { id: string; account_id: string | null; challenge: string; expires_at: Date };
   known_device: { account_id: string; device_hash: string; last_seen_at: Date };
   notice: {
     id: string;

@@ -29,11 +29,11 @@ type Change = { readonly accountId: string; readonly sessionId: string; readonly
 type Transaction = Tx<IdentitySchema>;
 
 /** What follows every change of credentials: told, logged, other sessions and pending sign-ins ended. */
-const seal = async (
+export const seal = async (
   tx: Transaction,
-  deps: Deps,
+  deps: Pick<Deps, 'region' | 'now' | 'vault' | 'publish'>,
   { accountId, sessionId, network }: Change,
-  kind: Extract<NoticeKind, 'password_changed' | 'totp_on' | 'totp_off'>,
+  kind: Extract<NoticeKind, 'password_changed' | 'totp_on' | 'totp_off' | 'passkey_added' | 'passkey_removed'>,
 ) => {
   await tellOwner(tx, deps, { accountId, kind });
   await appendSecurityLog(tx, { at: deps.now(), kind, accountId, sessionId, network });

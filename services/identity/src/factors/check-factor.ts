@@ -6,19 +6,25 @@ import { refund, reserve } from '../codes/limit.store.ts';
 import { failureRule } from '../codes/send-code.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { type GivenPasskey, usePasskey } from '../passkeys/use-passkey.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { totpOf, useRecoveryCode, useStep } from './factor.store.ts';
 import { matchingStep } from './totp.ts';
 
-type Deps = Pick<IdentityDeps, 'db' | 'now' | 'vault' | 'codeSecrets' | 'factorHash'>;
-export type GivenFactor = { readonly method: 'totp' | 'recovery_code'; readonly code: string };
+type Deps = Pick<IdentityDeps, 'db' | 'region' | 'now' | 'vault' | 'codeSecrets' | 'factorHash'>;
+export type GivenFactor =
+  | { readonly method: 'totp' | 'recovery_code'; readonly code: string }
+  | ({ readonly method: 'passkey' } & GivenPasskey);
 
 const useFactor = async (
   tx: Tx<IdentitySchema>,
-  { vault, now, factorHash }: Deps,
+  deps: Deps,
   accountId: string,
-  { method, code }: GivenFactor,
+  factor: GivenFactor,
 ): Promise<boolean> => {
+  const { vault, now, factorHash } = deps;
+  if (factor.method === 'passkey') return (await usePasskey(tx, deps, factor)) === accountId;
+  const { method, code } = factor;
   if (method === 'recovery_code') return useRecoveryCode(tx, accountId, factorHash(accountId, code), now());
   const totp = await totpOf(tx, accountId);
   if (totp?.sealed == null) return false;

@@ -34,14 +34,24 @@ export const totpOf = (db: Reader, accountId: string) =>
     .executeTakeFirst();
 
 /** What a sign-in must be completed with; empty where no second factor is on. */
-export const secondFactorsOf = async (db: Reader, accountId: string): Promise<('totp' | 'recovery_code')[]> => {
+export const secondFactorsOf = async (
+  db: Reader,
+  accountId: string,
+): Promise<('totp' | 'passkey' | 'recovery_code')[]> => {
   const totp = await db
     .selectFrom('totp')
     .select('account_id')
     .where('account_id', '=', accountId)
     .where('sealed', 'is not', null)
     .executeTakeFirst();
-  return totp === undefined ? [] : ['totp', 'recovery_code'];
+  const passkey = await db
+    .selectFrom('passkey')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .limit(1)
+    .executeTakeFirst();
+  if (totp === undefined && passkey === undefined) return [];
+  return [...(totp ? (['totp'] as const) : []), ...(passkey ? (['passkey'] as const) : []), 'recovery_code'];
 };
 
 export const putPendingTotp = async (tx: Transaction, accountId: string, sealed: Buffer): Promise<void> => {
@@ -78,7 +88,6 @@ export const useStep = async (tx: Transaction, accountId: string, step: number):
   ).numUpdatedRows === 1n;
 
 export const deleteTotp = async (tx: Transaction, accountId: string): Promise<boolean> => {
-  await tx.deleteFrom('recovery_code').where('account_id', '=', accountId).execute();
   return (await tx.deleteFrom('totp').where('account_id', '=', accountId).executeTakeFirst()).numDeletedRows === 1n;
 };
 

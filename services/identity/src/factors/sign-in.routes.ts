@@ -67,7 +67,7 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, completeSignIn, async ({ body, ip, headers, reply, userAgent }) => {
-    const { delivery = 'body', challenge, method, code } = body;
+    const { delivery = 'body', challenge, factor } = body;
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const network = networkOf(ip);
     const challengeHash = digest(challenge);
@@ -76,10 +76,10 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
     const { accountId } = pending;
     const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
     const caller = { network, delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
-    const started = await withFactor(deps, { accountId, factor: { method, code }, network }, async (tx) => {
+    const started = await withFactor(deps, { accountId, factor, network }, async (tx) => {
       if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
       if (!(await takePendingSignIn(tx, challengeHash))) return fail(factorInvalid);
-      return startSession(tx, deps, { accountId, method: `${pending.method}+${method}`, caller });
+      return startSession(tx, deps, { accountId, method: `${pending.method}+${factor.method}`, caller });
     });
     return { status: 201, body: { ...(await answerOf(reply, delivery, started)), created: false }, headers: noStore };
   });

@@ -21,6 +21,8 @@ export type SecurityEvent = {
     | 'factor_wrong'
     | 'totp_on'
     | 'totp_off'
+    | 'passkey_added'
+    | 'passkey_removed'
     | 'contact_added'
     | 'contact_removed'
     | 'cancellation_requested'

@@ -71,8 +71,9 @@ export const ownSessionRoutes = (deps: IdentityDeps): void => {
     const network = networkOf(ip);
     const provenUntil = new Date(at.getTime() + proofMs).toISOString();
     if (body.method !== 'code') {
-      const factor = { method: body.method, code: body.code };
-      await withFactor(deps, { accountId: auth.accountId, factor, network }, (tx) => setProven(tx, auth.sessionId, at));
+      await withFactor(deps, { accountId: auth.accountId, factor: body, network }, (tx) =>
+        setProven(tx, auth.sessionId, at),
+      );
       return { status: 200, body: { provenUntil } };
     }
     deps.wall(body.codeId);
