@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createKafkaBus } from '@meridian/kit/events/kafka-bus.ts';
-import { deleteEmptyTopic } from '@meridian/kit/events/kafka-topics.ts';
+import { deleteEmptyTopic, ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
 import { topicPartitions, topicsOf } from '@meridian/kit/events/topics.ts';
 import { log } from '@meridian/testkit/event-bus/parts.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
@@ -65,9 +65,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'npm run topics', () => {
     const name = 'cn.identity.events';
     const makeWrong = async () => {
       await deleteEmptyTopic(kafka, name);
-      await kafka.ask('creating', (admin) =>
-        admin.createTopics({ topics: [{ topic: name, numPartitions: 3 }], waitForLeaders: true }),
-      );
+      await ensureTopics(kafka, [{ name, partitions: 3, retentionMs: -1, cleanup: 'delete' }]);
     };
     await makeWrong();
     const refused = await topics('check');

@@ -2,10 +2,11 @@
 import { errorCode } from '../error-code.ts';
 import { atMost, withDeadline } from './deadline.ts';
 import { type Admin, createAdmin, type Kafka } from './kafka-client.ts';
-import { KafkaError, kafkaError } from './kafka-error.ts';
+import { isPassing, KafkaError, kafkaError } from './kafka-error.ts';
+import { wait } from './wait.ts';
 
 export type KafkaAdmin = {
-  /** Runs `work` with a connected admin, perhaps twice; throws a KafkaError that begins with `doing`, at the latest after two deadlines. */
+  /** Runs `work` with a connected admin, again while a leader is being chosen; throws a KafkaError that begins with `doing`. */
   ask<T>(doing: string, work: (admin: Admin) => Promise<T>): Promise<T>;
   close(deadlineMs: number): Promise<void>;
 };
@@ -40,15 +41,17 @@ export const createKafkaAdmin = (client: Kafka, deadlineMs = 15_000): KafkaAdmin
   };
   return {
     ask: async (doing, work) => {
-      const kept = current;
-      if (kept)
+      for (let tries = 1; ; tries += 1) {
+        const kept = current !== undefined;
         try {
-          return await tryOnce(kept, doing, work);
+          return await tryOnce(open(), doing, work);
         } catch (error) {
           // Brokers close connections that were idle; what failed on a kept one is asked again on a new one.
-          if (errorCode(error) !== 'unavailable') throw error;
+          const again = (tries === 1 && kept && errorCode(error) === 'unavailable') || (tries < 10 && isPassing(error));
+          if (!again) throw error;
+          await wait(50 * tries);
         }
-      return await tryOnce(open(), doing, work);
+      }
     },
     close: async (ms) => {
       if (current) await atMost(drop(current), ms);

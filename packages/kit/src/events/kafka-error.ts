@@ -52,3 +52,24 @@ export const kafkaError = (error: unknown, doing: string): KafkaError => {
   }
   return new KafkaError('unavailable', `${doing}: ${errorMessage(error)}`, { cause: error });
 };
+
+// A leader or coordinator is being chosen, or the client knows the former one. kafkajs's admin gives up at once.
+const passing = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'NOT_CONTROLLER',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+
+/** Whether asking again in a moment is likely to help. */
+export const isPassing = (error: unknown): boolean => {
+  for (let at = error, depth = 0; at !== undefined && at !== null && depth < 6; depth += 1) {
+    if (passing.has(typeOf(at) ?? '')) return true;
+    at = errorCause(at);
+  }
+  return false;
+};
