@@ -1,5 +1,7 @@
 // npm run bench: measures, prints a table (or one JSON line per figure), and fails when a budget is missed or a budgeted figure is absent.
 import { parseArgs } from 'node:util';
+import { composeBench } from './bench/compose.ts';
+import { eventsBench } from './bench/events.ts';
 import { type Figure, repetitions, table } from './bench/figure.ts';
 import { keysBench } from './bench/keys.ts';
 import { startBench } from './bench/start.ts';
@@ -7,11 +9,13 @@ import { startBench } from './bench/start.ts';
 const benches: Readonly<Record<string, (progress: (line: string) => void) => Promise<Figure[]>>> = {
   start: startBench,
   keys: keysBench,
+  compose: composeBench,
+  events: eventsBench,
 };
 
 const help = `Usage: npm run bench -- NAME|all [--json]
 
-Benches: ${Object.keys(benches).join(', ')}. Each figure is the median of ${repetitions} repetitions in one run.
+Benches: ${Object.keys(benches).join(', ')}. Each figure is the median of ${repetitions} repetitions in one run (events: of one run over thousands of events).
 
   --json   one line per figure: {"bench","figure","value","unit","budget","ok"}
 `;

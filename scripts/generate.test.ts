@@ -4,7 +4,9 @@ import { endpointsOf } from '@meridian/contracts/all.ts';
 import { problemsOf } from '@meridian/contracts/common.ts';
 import { serviceNames } from '@meridian/contracts/endpoint.ts';
 import { allEvents } from '@meridian/contracts/events/all.ts';
+import { composeFiles } from './generate/compose.ts';
 import { documents } from './generate/documents.ts';
+import { edgeFiles } from './generate/edge.ts';
 
 type Operation = {
   operationId: string;
@@ -64,5 +66,11 @@ describe('generated documents', () => {
     for (const e of allEvents)
       for (const publisher of e.publishers)
         expect(files.get(`asyncapi/${publisher}.json`)).toContain(`"name": "${e.type}"`);
+  });
+});
+
+describe('files of the container stacks', () => {
+  test.each([...edgeFiles(), ...composeFiles()])('%s is the committed file', (name, text) => {
+    expect(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')).toBe(text);
   });
 });

@@ -34,8 +34,8 @@ const prepareTree = async (tree: string) => {
       recursive: true,
       filter: (source) => !unneeded.test(source.slice(root.length)),
     });
-  for (const file of ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'LICENSE'])
-    cpSync(join(root, file), join(tree, file));
+  for (const file of ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'patches', 'LICENSE'])
+    cpSync(join(root, file), join(tree, file), { recursive: true });
   // pnpm checks the lockfile against every manifest it names; testkit is not copied, so its manifest alone is.
   cpSync(join(root, 'packages/testkit/package.json'), join(tree, 'packages/testkit/package.json'));
   const only = [...services, 'sandbox'].flatMap((name) => ['--filter', `@meridian/${name}...`]);

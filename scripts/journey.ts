@@ -3,15 +3,17 @@ import { parseArgs } from 'node:util';
 import { profiles } from '@meridian/regions/region.ts';
 import { defaultPortBase, regionPorts, sandboxPorts } from '@meridian/testkit/embedded/ports.ts';
 import { runMainJob } from '../tests/journeys/main-job.ts';
+import { reachStack } from '../tests/support/reach-stack.ts';
 
 const regions = Object.keys(profiles);
-const help = `Usage: npm run journey -- --region ${regions.join('|')} [--base URL --sandbox URL]
+const help = `Usage: npm run journey -- --region ${regions.join('|')} [--base URL --sandbox URL [--ca FILE]]
 
 Runs the main job, from registration to the erased account, and stops at the first step that fails (exit code 1).
 
   --region ID      region of the copy that npm start runs here (follows MERIDIAN_PORT_BASE)
   --base URL       public origin of a region elsewhere, instead of --region
   --sandbox URL    the sandbox that region talks to (needed with --base)
+  --ca FILE        authorities in PEM that signed its certificates, besides the public ones
 `;
 
 const addresses = (values: {
@@ -38,11 +40,13 @@ const main = async () => {
       region: { type: 'string' },
       base: { type: 'string' },
       sandbox: { type: 'string' },
+      ca: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help) return console.log(help);
   const where = addresses(values);
+  if (values.base) reachStack(values.ca);
   const began = performance.now();
   const { steps } = await runMainJob(where, ({ step, name, ok, text, ms }) => {
     console.log(

@@ -1,13 +1,14 @@
 // npm run region: draws and rotates the secrets and certificates of a region's container stack.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { profileSchema } from '@meridian/regions/profile.ts';
 import { profiles } from '@meridian/regions/region.ts';
 import { initRegion } from './region/init-region.ts';
 import { initSandbox, writeTrust } from './region/init-sandbox.ts';
-import { defaultPort, localDirectory, placesOf, regionsFolder } from './region/layout.ts';
+import { defaultPort, localDirectory, placesOf } from './region/layout.ts';
 import { type Rotation, rotate, rotations } from './region/rotate.ts';
+import { containerUser } from './region/store.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 const help = `Usage: npm run region -- init <id> [--sandbox] [--port N] [--profile FILE]
@@ -21,6 +22,7 @@ Nothing that is there is drawn again. Regions that come with Meridian: ${Object.
     .map((id) => `${id}: ${defaultPort(id)}`)
     .join(', ')}); without --sandbox 443
   --profile FILE  JSON of the profile of another region
+  --into FOLDER   keep it there instead of infra/regions; compose finds it by MERIDIAN_REGIONS=FOLDER
 
 rotate replaces secrets of a running region and says what to run next (docs/operations.md, "Rotation"):
 
@@ -35,9 +37,13 @@ const { values, positionals } = parseArgs({
     sandbox: { type: 'boolean', default: false },
     port: { type: 'string' },
     profile: { type: 'string' },
+    into: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 });
+
+const regions = resolve(values.into ?? join(root, 'infra/regions'));
+const shown = (path: string) => (values.into ? path : relative(root, path));
 
 const profileOf = (id: string) => {
   const profile = values.profile ? profileSchema.parse(JSON.parse(readFileSync(values.profile, 'utf8'))) : profiles[id];
@@ -55,20 +61,20 @@ const portOf = (id: string) => {
 
 /** Regions that have been drawn on this machine. */
 const drawnRegions = () =>
-  readdirSync(regionsFolder(root), { withFileTypes: true })
+  readdirSync(regions, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== 'sandbox')
     .map((entry) => entry.name);
 
 const init = async (id: string) => {
   const profile = profileOf(id);
   const port = portOf(id);
-  const places = placesOf(root, id);
+  const places = placesOf(regions, id);
   const shipped = Object.fromEntries(
     [...Object.values(profiles), profile].map(({ id: key, name, addresses }) => [key, { name, addresses }]),
   );
   const directory = values.sandbox ? localDirectory({ id, name: profile.name, port }) : shipped;
   const origin = new URL(directory[id]?.addresses.api as string).origin;
-  const sandbox = values.sandbox ? await initSandbox(root, id, origin) : undefined;
+  const sandbox = values.sandbox ? await initSandbox(regions, id, origin) : undefined;
   const toFill = await initRegion({
     profile,
     directory,
@@ -79,13 +85,14 @@ const init = async (id: string) => {
     sandbox,
   });
   console.log(
-    `region ${id}: secrets and certificates in ${relative(root, places.folder)}, settings in ${relative(root, places.envFile)}`,
+    `region ${id}: secrets and certificates in ${shown(places.folder)}, settings in ${shown(places.envFile)}`,
   );
-  if (sandbox)
-    console.log(`trust for callers on this machine: ${relative(root, await writeTrust(root, drawnRegions()))}`);
+  if (sandbox) console.log(`trust for callers on this machine: ${shown(await writeTrust(regions, drawnRegions()))}`);
+  const { uid, gid } = containerUser();
+  if (sandbox && uid !== 1000) console.log(`before docker compose: export CONTAINER_UID=${uid} CONTAINER_GID=${gid}`);
   if (toFill.length > 0)
     console.log(
-      `still to be filled in by you (a service says so and does not start before):\n${toFill.map((file) => `  ${relative(root, file)}`).join('\n')}`,
+      `still to be filled in by you (a service says so and does not start before):\n${toFill.map((file) => `  ${shown(file)}`).join('\n')}`,
     );
 };
 
@@ -95,11 +102,11 @@ const main = async () => {
   if (!id || !/^[a-z]{2,12}$/.test(id) || id === 'sandbox' || rest.length > 0) throw new Error(`\n${help}`);
   if (command === 'init' && what === undefined) return init(id);
   if (command !== 'rotate' || what === undefined || !(what in rotations)) throw new Error(`\n${help}`);
-  const places = placesOf(root, id);
+  const places = placesOf(regions, id);
   if (!existsSync(places.envFile))
     throw new Error(`region ${id} has not been drawn here: npm run region -- init ${id}`);
   const next = await rotate(places, id, what as Rotation);
-  if (existsSync(`${regionsFolder(root)}/sandbox`)) await writeTrust(root, drawnRegions());
+  if (existsSync(`${regions}/sandbox`)) await writeTrust(regions, drawnRegions());
   console.log(`${what} of region ${id}: replaced. Now:\n${next.map((line) => `  ${line}`).join('\n')}`);
 };
 

@@ -48,7 +48,8 @@ test('the main job by curl does what the text says', async () => {
     timeout: 60_000,
     maxBuffer: 10_000_000,
   });
-  // In the order of the blocks: profile, account, refusal, verification, balance, completion, charge, the other region's refusal.
+  // In the order of the blocks: profile, account, refusal, verification, balance, completion, charge, the other region's refusal, protection, appeal,
+  // decision, models again, cancellation, receipt.
   for (const promise of [
     '"id":"cn"',
     '"status":"active"',
@@ -58,6 +59,12 @@ test('the main job by curl does what the text says', async () => {
     '"object":"chat.completion"',
     '"outcome":"completed"',
     '"code":"key_region_mismatch"',
+    '"code":"account_protected"',
+    '"status":"open"',
+    '"state":"overturned"',
+    '"object":"list"',
+    '"code":"account_cancelled"',
+    '"status":"erased"',
   ])
     expect(stdout).toContain(promise);
 }, 90_000);

@@ -104,6 +104,14 @@ const refusalOf = (service: ServiceName, problems: readonly ProblemDefinition[])
   };
 };
 
+/** Groups operations in a reference page: the first word after the version, e.g. "keys" of /v1/keys/{keyId}, "staff" before it where staff call. */
+const areaOf = (path: string): string => {
+  const words = path.split('/').filter((word) => word !== '' && !word.startsWith('{'));
+  const at = words.findIndex((word) => /^v[0-9]+$/.test(word));
+  const area = words[at + 1] ?? words[0] ?? 'api';
+  return words[0] === 'staff' ? `staff ${area}` : area;
+};
+
 const operationOf = (endpoint: EndpointDefinition): JsonObject => {
   const scheme = schemeOf(endpoint);
   const problems = [...Map.groupBy(problemsOf(endpoint), (p) => p.status)].sort(([a], [b]) => a - b);
@@ -114,6 +122,7 @@ const operationOf = (endpoint: EndpointDefinition): JsonObject => {
   ];
   return {
     operationId: endpoint.id,
+    tags: [areaOf(endpoint.path)],
     summary: endpoint.summary,
     description:
       [endpoint.description, authNote(endpoint)].filter((text) => text !== undefined).join('\n\n') || undefined,

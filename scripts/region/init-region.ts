@@ -1,7 +1,7 @@
 // Draws everything that one region's stack needs and nobody else knows, and lists what its operator still has to fill in.
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type ServiceName, serviceNames } from '@meridian/contracts/endpoint.ts';
 import type { Profile } from '@meridian/regions/profile.ts';
 import type { RegionDirectory } from '@meridian/regions/region.ts';
@@ -55,13 +55,13 @@ const databaseUrl = (service: ServiceName, role: 'owner' | 'application', passwo
   return `postgres://${names[role]}:${password}@${names.host}:5432/${names.database}?${tls}`.replaceAll('%2F', '/');
 };
 
-const settingsOf = ({ profile, directory, port }: InitOptions): Record<string, string> => {
+const settingsOf = ({ profile, directory, places, port, sandbox }: InitOptions): Record<string, string> => {
   const own = directory[profile.id];
   if (!own) throw new Error(`the directory does not name region "${profile.id}"`);
   const { uid, gid } = containerUser();
   return {
     REGION: profile.id,
-    REGION_FOLDER: `../regions/${profile.id}`,
+    REGION_FOLDER: resolve(places.folder),
     ISSUER: new URL(own.addresses.api).origin,
     API_HOST: new URL(own.addresses.api).hostname,
     MODEL_HOST: new URL(own.addresses.baseUrls.payg).hostname,
@@ -71,6 +71,7 @@ const settingsOf = ({ profile, directory, port }: InitOptions): Record<string, s
     CONTAINER_UID: String(uid),
     CONTAINER_GID: String(gid),
     LOG_LEVEL: 'info',
+    ...(sandbox && { OUTSIDE_CA: `${mounted}/outside-ca.crt` }),
   };
 };
 

@@ -7,10 +7,12 @@ import { type OperatorView, operatorView } from '@meridian/sandbox/operator-view
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { sandboxConfig } from '@meridian/testkit/embedded/sandbox-config.ts';
 import { openAuthority } from './certificates.ts';
-import { regionsFolder, sandboxPorts } from './layout.ts';
+import { sandboxPorts } from './layout.ts';
 import { readJson, writeAll, writeSecret } from './store.ts';
 
 const host = 'sandbox.localhost';
+/** What the container sees; the key of its CA lies beside it. */
+const mounted = 'container';
 
 export type SandboxAccess = {
   readonly origin: string;
@@ -22,8 +24,8 @@ export type SandboxAccess = {
 type World = { models: unknown; staff: unknown; redirectUris: Record<string, string[]> };
 
 /** Draws what is missing: credentials for `region`, the sandbox's certificate, its models and staff. */
-export const initSandbox = async (root: string, region: string, origin: string): Promise<SandboxAccess> => {
-  const folder = join(regionsFolder(root), 'sandbox');
+export const initSandbox = async (regions: string, region: string, origin: string): Promise<SandboxAccess> => {
+  const folder = join(regions, 'sandbox', mounted);
   const files = { secrets: join(folder, 'secrets.json'), world: join(folder, 'world.json') };
   const kept = readJson<SandboxSecrets>(files.secrets);
   const drawn = kept?.regions[region] ? undefined : await createSandboxSecrets([region]);
@@ -36,7 +38,7 @@ export const initSandbox = async (root: string, region: string, origin: string):
   const callback = `${origin}/staff/v1/sign-in/callback`;
   writeSecret(files.world, JSON.stringify({ models, staff, redirectUris: { ...redirectUris, [region]: [callback] } }));
 
-  const authority = await openAuthority(join(folder, 'ca'), 'sandbox');
+  const authority = await openAuthority(join(regions, 'sandbox', 'ca'), 'sandbox');
   if (!existsSync(join(folder, 'server.crt'))) {
     const server = await authority.issue({
       name: host,
@@ -50,14 +52,13 @@ export const initSandbox = async (root: string, region: string, origin: string):
 };
 
 /** Puts together whom the sandbox and the journeys on this machine trust: every region's CA and the sandbox's own. */
-export const writeTrust = async (root: string, regions: readonly string[]): Promise<string> => {
-  const folder = regionsFolder(root);
+export const writeTrust = async (folder: string, regions: readonly string[]): Promise<string> => {
   const bundles: string[] = [];
   for (const id of [...regions, 'sandbox']) {
     const authority = join(folder, id, 'ca');
     if (existsSync(join(authority, 'ca.crt'))) bundles.push((await openAuthority(authority, id)).bundle());
   }
-  const path = join(folder, 'sandbox', 'trust.crt');
+  const path = join(folder, 'sandbox', mounted, 'trust.crt');
   writeSecret(path, bundles.join(''));
   return path;
 };

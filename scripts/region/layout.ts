@@ -20,10 +20,9 @@ export type RegionPlaces = {
   readonly of: (container: string) => string;
 };
 
-export const regionsFolder = (root: string) => join(root, 'infra/regions');
-
-export const placesOf = (root: string, id: string): RegionPlaces => {
-  const folder = join(regionsFolder(root), id);
+/** `regions` is infra/regions, or where an operator keeps secrets instead (--into). */
+export const placesOf = (regions: string, id: string): RegionPlaces => {
+  const folder = join(regions, id);
   return { envFile: `${folder}.env`, folder, of: (container) => join(folder, container) };
 };
 

@@ -1,6 +1,6 @@
 // npm start as a person uses it: it gets ready, stops without leaving a process, survives kill -9, keeps data, resets, and says clearly what is wrong.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,11 +29,12 @@ const newBase = () => {
   return nextBase;
 };
 
-const begin = (dataDir: string, base: number, args: string[] = []): Copy => {
+const begin = (dataDir: string, base: number, args: string[] = [], user: { uid?: number; gid?: number } = {}): Copy => {
   const child = spawn(process.execPath, ['scripts/run.mjs', 'start', ...args], {
     cwd: root,
     env: { ...process.env, MERIDIAN_DATA_DIR: dataDir, MERIDIAN_PORT_BASE: String(base) },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...user,
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (text += chunk));
@@ -125,6 +126,17 @@ test('gets ready, keeps its data over Ctrl-C and kill -9, leaves no process behi
   fourth.child.kill('SIGINT');
   expect(await fourth.exit).toBe(0);
 }, 180_000);
+
+test('an ordinary user can run it', async () => {
+  // Root runs it as nobody; anybody else is an ordinary user already.
+  const dataDir = newFolder();
+  const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  if (nobody.uid) chownSync(dataDir, nobody.uid, nobody.gid);
+  const copy = await ready(begin(dataDir, newBase(), [], nobody));
+  expect((await register(copy.base)).accountId).toMatch(/^acc_global_/);
+  copy.child.kill('SIGINT');
+  expect(await copy.exit).toBe(0);
+}, 120_000);
 
 test('two copies run side by side; a third on the data of the first, or on a port in use, is told so in one sentence', async () => {
   const [one, two] = [newFolder(), newFolder()];

@@ -8,6 +8,10 @@ import { z } from 'zod';
 export const loginMethods = ['phone_code', 'email_code'] as const;
 export type LoginMethod = (typeof loginMethods)[number];
 
+/** Accounts elsewhere by which a person may sign in. Each has a provider client in identity. */
+export const federatedLogins = ['xiaomi', 'wechat', 'weibo', 'qq', 'alipay', 'apple', 'google', 'facebook'] as const;
+export type FederatedLogin = (typeof federatedLogins)[number];
+
 /** Payment channels. Each has a provider in billing. */
 export const paymentChannels = ['wechat_pay', 'waffo'] as const;
 export type PaymentChannel = (typeof paymentChannels)[number];
@@ -57,6 +61,11 @@ export const profileSchema = z.strictObject({
   corsOrigins: z.array(z.url()),
   registration: z.strictObject({
     methods: z.array(z.enum(loginMethods)).min(1),
+    /** In the order in which front ends show them. */
+    federated: z
+      .array(z.enum(federatedLogins))
+      .refine((names) => new Set(names).size === names.length, { message: 'a login is named twice' })
+      .default([]),
     /** Calling codes that may receive a text message; the pattern is matched against E.164. */
     phoneCountry: z.enum(['CN']).nullable(),
     termsVersion: z.string().min(1).max(40),

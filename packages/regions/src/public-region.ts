@@ -11,6 +11,7 @@ export const publicPart = (profile: Profile): z.infer<typeof publicRegion> => ({
   addresses: profile.addresses,
   registration: {
     methods: profile.registration.methods,
+    federated: profile.registration.federated,
     termsVersion: profile.registration.termsVersion,
     termsUrl: profile.registration.termsUrl,
   },

@@ -5,6 +5,32 @@ const pem = z.string().includes('-----BEGIN');
 const keyPair = z.strictObject({ privateKey: pem, publicKey: pem });
 const accessKey = z.strictObject({ accessKeyId: z.string().min(16), accessKeySecret: z.string().min(30) });
 
+const appSecret = z.string().min(24);
+
+/** What a region holds at the providers of federated login: its apps' ids and secrets. */
+const loginSecrets = z.strictObject({
+  xiaomi: z.strictObject({ clientId: z.string().regex(/^[0-9]{19}$/), clientSecret: appSecret }),
+  wechat: z.strictObject({
+    appId: z.string().regex(/^wx[0-9a-f]{16}$/),
+    appSecret,
+    pushToken: z.string().min(16),
+    encodingAesKey: z.string().regex(/^[A-Za-z0-9]{43}$/),
+  }),
+  weibo: z.strictObject({ clientId: z.string().regex(/^[0-9]{10}$/), clientSecret: appSecret }),
+  qq: z.strictObject({ clientId: z.string().regex(/^[0-9]{9}$/), clientSecret: appSecret }),
+  alipay: z.strictObject({ appId: z.string().regex(/^[0-9]{16}$/), key: keyPair }),
+  apple: z.strictObject({
+    clientId: z.string().min(8),
+    teamId: z.string().regex(/^[0-9A-Z]{10}$/),
+    keyId: z.string().regex(/^[0-9A-Z]{10}$/),
+    key: keyPair,
+  }),
+  google: z.strictObject({ clientId: z.string().endsWith('.apps.googleusercontent.com'), clientSecret: appSecret }),
+  facebook: z.strictObject({ appId: z.string().regex(/^[0-9]{15}$/), appSecret }),
+});
+export type LoginSecrets = z.infer<typeof loginSecrets>;
+export type LoginName = keyof LoginSecrets;
+
 /** The credentials that one Meridian region holds at every outside party. */
 const regionSecrets = z.strictObject({
   sms: accessKey.extend({
@@ -23,6 +49,8 @@ const regionSecrets = z.strictObject({
   }),
   waffo: z.strictObject({ merchantId: z.string().min(8), apiKey: z.string().min(32), merchantKey: keyPair }),
   model: z.strictObject({ apiKey: z.string().min(32) }),
+  logins: loginSecrets,
+  captcha: z.strictObject({ secret: z.string().min(32) }),
 });
 
 export const sandboxSecrets = z.strictObject({
@@ -36,6 +64,9 @@ export const sandboxSecrets = z.strictObject({
   }),
   waffoPlatform: z.strictObject({ key: keyPair }),
   oidcSigningKey: z.strictObject({ kid: z.string(), key: keyPair }),
+  googleSigningKey: z.strictObject({ kid: z.string(), key: keyPair }),
+  appleSigningKey: z.strictObject({ kid: z.string(), key: keyPair }),
+  alipayPlatform: z.strictObject({ key: keyPair }),
 });
 
 /** Plain JSON, so that the embedded start can keep it between runs. */

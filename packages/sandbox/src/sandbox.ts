@@ -2,12 +2,14 @@
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { aliyunGateway } from './aliyun/gateway.routes.ts';
+import { captchaRoutes, createCaptchaPart } from './captcha/captcha.routes.ts';
 import { type SandboxConfig, sandboxSecrets } from './config.ts';
 import { controlRoutes } from './control/control.routes.ts';
 import { frontPage } from './http/front-page.ts';
 import { sendPage } from './http/page.ts';
 import { inboxRoutes } from './inbox/inbox.routes.ts';
 import { createInbox } from './inbox/inbox.ts';
+import { loginRoutes } from './logins/logins.ts';
 import { createMailPart, createSmtpServer } from './mail/smtp.ts';
 import { createModelPart } from './model/faults.ts';
 import { modelRoutes } from './model/model.routes.ts';
@@ -68,7 +70,10 @@ export const startSandbox = async (config: SandboxConfig) => {
   );
   app.get('/model', async (_request, reply) => sendPage(reply, modelsPage(config.models, origin())));
   inboxRoutes(app, inbox);
-  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model]);
+  const logins = await loginRoutes(app, { secrets, now, origin, pushTimeoutMs: config.notifications.timeoutMs });
+  const captcha = createCaptchaPart();
+  captchaRoutes(app, { part: captcha, secrets, now });
+  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model, captcha, ...logins]);
   oidcClientRoutes(app, clients);
   wechatControlRoutes(app, wechatDesk);
   waffoControlRoutes(app, waffoDesk);

@@ -8,7 +8,8 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox.stop());
 
-const parts = ['sms', 'mail', 'oidc', 'real-name', 'wechat-pay', 'waffo', 'model'];
+const logins = ['xiaomi', 'wechat', 'weibo', 'qq', 'alipay', 'apple', 'google', 'facebook'];
+const parts = ['sms', 'mail', 'oidc', 'real-name', 'wechat-pay', 'waffo', 'model', 'captcha', ...logins];
 
 describe('control', () => {
   test('shows, sets and resets the faults of every part', async () => {
@@ -21,7 +22,7 @@ describe('control', () => {
     expect((await sandbox.json('GET', '/control')).body.parts.map((p: { part: string }) => p.part)).toEqual(parts);
   });
   test('refuses an unknown part and a fault that the part does not have', async () => {
-    expect((await sandbox.control('alipay', {})).status).toBe(404);
+    expect((await sandbox.control('nobody', {})).status).toBe(404);
     expect(await sandbox.control('sms', { breakStreamAfter: 1 })).toMatchObject({
       status: 400,
       body: { error: 'invalid_faults' },

@@ -1,4 +1,5 @@
 // The composition root: what billing is made of.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { accountsReactions } from './account/accounts.reactions.ts';
 import { fencesRoutes } from './account/fences.routes.ts';
@@ -20,7 +21,6 @@ import { pollOrders } from './recharge/poll-orders.ts';
 import { createRealNameGate } from './recharge/real-name-gate.ts';
 import { rechargesRoutes } from './recharge/recharges.routes.ts';
 import { verificationsReactions } from './recharge/verifications.reactions.ts';
-import { createRegionWall } from './region-wall.ts';
 import { chargesRoutes } from './usage/charges.routes.ts';
 import { holdsRoutes } from './usage/holds.routes.ts';
 import { sweepHolds } from './usage/sweep-holds.ts';
@@ -42,13 +42,14 @@ export const startBilling = async (
     directory: region.directory,
     corsOrigins: profile.corsOrigins,
     config,
+    identityUrl: config.IDENTITY_URL,
     migrations: migrationsFor(profile.currency),
     overrides,
   });
   const { now, log, publish, db } = platform;
   const metrics = createBillingMetrics(platform.metrics);
   const deps: BillingDeps = { region: region.id, currency: profile.currency, now, publish, metrics };
-  const billing: Billing = { platform, region, deps, wall: createRegionWall(region.id, region.directory) };
+  const billing: Billing = { platform, region, deps };
   const channels = createChannels(channelValues, { now, log, profile });
 
   rechargesRoutes(billing, channels, {
@@ -67,7 +68,7 @@ export const startBilling = async (
   platform.every(proveMs, 'prove balances', () => proveAllBalances(billing));
 
   return platform.start({
-    listensTo: ['identity', 'verification'],
+    listensTo: listensTo.billing,
     reactions: [...accountsReactions(billing), ...verificationsReactions()],
     prepare: () =>
       db.transaction(async (tx) => {

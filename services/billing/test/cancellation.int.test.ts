@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { accountErasureRequested } from '@meridian/contracts/events/lifecycle.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { ordersOf } from './support/orders.ts';
-import { eventually, startTestBilling, type TestBilling } from './support/test-billing.ts';
+import { startTestBilling, type TestBilling } from './support/test-billing.ts';
 
 let billing: TestBilling;
 let orders: ReturnType<typeof ordersOf>;
@@ -46,7 +47,7 @@ const fence = (accountId: string, sagaId: string) =>
   billing.from('identity', 'POST', '/internal/v1/fences', { accountId, sagaId });
 const erase = async (accountId: string, sagaId: string) => {
   await billing.publish('identity', accountErasureRequested, accountId, { sagaId });
-  return eventually(async () => published(accountId).find((event) => event.type === 'account-erased.v1'));
+  return waitFor(async () => published(accountId).find((event) => event.type === 'account-erased.v1'));
 };
 const unproven = async () =>
   (
@@ -78,7 +79,7 @@ describe('a fenced account', () => {
     const { orderId, orderNo } = await orders.payable(accountId);
     await fence(accountId, billing.newId('sag'));
     await orders.pay(orderNo);
-    await eventually(async () => (await orders.postings(orderId)).length > 0);
+    await waitFor(async () => (await orders.postings(orderId)).length > 0);
     await orders.resend(orderNo);
     expect(await orders.postings(orderId)).toEqual([
       { kind: 'credit_suspense', account: 'clearing', amount: '-5000000000' },
@@ -137,7 +138,7 @@ describe('erasure', () => {
 
     // Paid after all: to suspense, not lost.
     await orders.pay(unpaid.orderNo);
-    await eventually(async () => (await orders.postings(unpaid.orderId)).length === 2);
+    await waitFor(async () => (await orders.postings(unpaid.orderId)).length === 2);
     expect((await orders.postings(unpaid.orderId)).map((p) => p.account)).toEqual(['clearing', 'suspense']);
     // Of what the channel wrote about its orders nothing readable is left, before and after.
     const messages = await billing.rows<{ outcome: string; bytes: number }>(
@@ -175,7 +176,7 @@ describe('erasure', () => {
     await fence(accountId, sagaId);
     await erase(accountId, sagaId);
     billing.moveClock(11 * 60_000);
-    await eventually(async () => {
+    await waitFor(async () => {
       const [row] = await billing.rows<{ state: string; charged: string }>(
         'select state, charged::text as charged from hold where request_id = $1',
         [requestId],

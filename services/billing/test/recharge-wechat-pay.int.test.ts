@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { verificationApproved, verificationUpgraded } from '@meridian/contracts/events/verification.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { openPayload } from '../src/recharge/payload-seal.ts';
 import { startBilling } from '../src/service.ts';
 import { ordersOf } from './support/orders.ts';
-import { eventually, startTestBilling, type TestBilling } from './support/test-billing.ts';
+import { startTestBilling, type TestBilling } from './support/test-billing.ts';
 
 let billing: TestBilling;
 let orders: ReturnType<typeof ordersOf>;
@@ -46,7 +47,7 @@ describe('a recharge', () => {
     await orders.becomes(accountId, made.body.orderId, 'paid');
     expect(await orders.available(accountId)).toBe(orders.amount);
     expect(await orders.postings(made.body.orderId)).toEqual(credited);
-    const seen = await eventually(async () => (events(accountId).length === 2 ? events(accountId) : undefined));
+    const seen = await waitFor(async () => (events(accountId).length === 2 ? events(accountId) : undefined));
     expect(seen.map((event) => event.type)).toEqual(['balance-restored.v1', 'recharge-credited.v1']);
     expect(seen[1]?.data).toEqual({ orderId: made.body.orderId, amount: orders.amount, currency: 'CNY' });
     const paid = await billing.as(accountId, 'GET', `/v1/billing/recharges/${made.body.orderId}`);
@@ -274,7 +275,7 @@ describe('an order that expires', () => {
     const { orderId } = await orders.payable(accountId);
     await orders.faults({ fail: { status: 500 } });
     billing.moveClock(past);
-    await eventually(async () => {
+    await waitFor(async () => {
       const [row] = await billing.rows<{ queries: number }>('select queries from recharge_order where id = $1', [
         orderId,
       ]);
@@ -306,8 +307,8 @@ describe('the real-name gate', () => {
     await billing.publish('verification', verificationApproved, accountId, { kind: 'personal' });
     await billing.publish('verification', verificationUpgraded, accountId, { kind: 'enterprise' });
     await billing.publish('verification', verificationApproved, accountId, { kind: 'personal' });
-    await eventually(async () => (await orders.recharge(accountId)).status === 201);
-    await eventually(async () => {
+    await waitFor(async () => (await orders.recharge(accountId)).status === 201);
+    await waitFor(async () => {
       const rows = await billing.rows<{ kind: string }>('select kind from verified_account where account_id = $1', [
         accountId,
       ]);

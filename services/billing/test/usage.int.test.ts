@@ -1,7 +1,8 @@
 // What the public endpoints show of usage, over HTTP.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { ordersOf } from './support/orders.ts';
-import { eventually, startTestBilling, type TestBilling } from './support/test-billing.ts';
+import { startTestBilling, type TestBilling } from './support/test-billing.ts';
 
 let billing: TestBilling;
 let accountId: string;
@@ -118,7 +119,7 @@ test('a hold that a crash left behind is swept after its deadline', async () => 
   });
   expect((await billing.as(accountId, 'GET', '/v1/billing/balance')).body.held).toBe('300000');
   billing.moveClock(10 * 60_000);
-  await eventually(async () => (await billing.as(accountId, 'GET', '/v1/billing/balance')).body.held === '0');
+  await waitFor(async () => (await billing.as(accountId, 'GET', '/v1/billing/balance')).body.held === '0');
   expect((await billing.as(accountId, 'GET', '/v1/billing/balance')).body).toEqual(before);
   expect(await billing.metric('billing_unproven_balances')).toBe(0);
 });

@@ -1,4 +1,5 @@
 // Composition root of key-issuance.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { resolveRegion } from '@meridian/regions/region.ts';
@@ -41,14 +42,14 @@ export const startKeyIssuance = async (
     directory,
     corsOrigins: profile.corsOrigins,
     config,
+    identityUrl: config.IDENTITY_URL,
     migrations,
     overrides,
   });
-  const { db, now, log, publish } = platform;
-  const home = { region, addressOf: (id: string) => directory[id]?.addresses.api };
+  const { db, now, log, publish, wall } = platform;
   const peppers = peppersOf(config.KEY_PEPPERS);
   const auditRetention = profile.retention.securityLog;
-  const base = { service: platform.service, region, now, publish, db, home, log };
+  const base = { service: platform.service, region, now, publish, db, wall, log };
   const baseUrl = profile.addresses.baseUrls.payg;
 
   const accountModelLimits = accountModelLimitsOf(
@@ -59,7 +60,7 @@ export const startKeyIssuance = async (
 
   keyRoutes(platform.publicServer, { ...issuing, baseUrl });
   keyListRoutes(platform.publicServer, base);
-  scannerRoutes(platform.publicServer, { ...base, peppers });
+  scannerRoutes(platform.publicServer, { ...base, peppers, directory });
 
   const lastUsed = createLastUsed();
   // Reads and counters take a third of the pool each at most: a flood of verifications must leave room to revoke.
@@ -103,7 +104,7 @@ export const startKeyIssuance = async (
   });
 
   const running = await platform.start({
-    listensTo: ['identity', 'billing', 'moderation'],
+    listensTo: listensTo['key-issuance'],
     reactions: gateReactions({ ...base, auditRetention }),
   });
   return {

@@ -17,8 +17,9 @@ import {
   verifyKey,
 } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import pg from 'pg';
-import { type Harness, startHarness, waitFor } from './harness.ts';
+import { type Harness, startHarness } from './harness.ts';
 
 let service: Harness;
 let admin: pg.Client;

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createGatewayClient, type KeyChange } from '@meridian/client/gateway-client.ts';
 import { createKey, revokeKey } from '@meridian/contracts/key-issuance.ts';
-import { type Harness, startHarness, waitFor } from './harness.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
+import { type Harness, startHarness } from './harness.ts';
 
 let service: Harness;
 beforeAll(async () => {

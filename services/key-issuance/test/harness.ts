@@ -1,16 +1,14 @@
 // One key-issuance on databases of its own, with the tokens of its callers and the events of its neighbours.
 import { type CallOptions, call } from '@meridian/client/client.ts';
 import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
-import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
 import { migrate } from '@meridian/kit/db/migrate.ts';
-import type { EventRecord } from '@meridian/kit/events/event-bus.ts';
 import { createPostgresBus, migratePostgresBus } from '@meridian/kit/events/postgres-bus.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Overrides, Running } from '@meridian/kit/run/platform.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
+import { createEventSender } from '@meridian/testkit/service/send-event.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
-import type { z } from 'zod';
 import { migrations } from '../src/migrations.ts';
 import { startKeyIssuance } from '../src/service.ts';
 
@@ -54,38 +52,12 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
       JWKS_URL: jwks.url,
       TRUSTED_PROXIES: '127.0.0.1',
       LOG_LEVEL: 'fatal',
+      IDENTITY_URL: jwks.origin,
       KEY_PEPPERS: JSON.stringify({ 1: `pepper-of-${region}-0123456789` }),
       ...env,
     },
     overrides,
   );
-
-  const sequences = new Map<string, number>();
-  const recordOf = <E extends EventDefinition>(
-    from: ServiceName,
-    event: E,
-    accountId: string,
-    data: z.input<E['data']>,
-  ): EventRecord => {
-    const seq = (sequences.get(`${from}/${accountId}`) ?? 0) + 1;
-    sequences.set(`${from}/${accountId}`, seq);
-    const time = now();
-    const id = newId('evt', region, time);
-    const payload = JSON.stringify({
-      specversion: '1.0',
-      id,
-      source: `${region}/${from}`,
-      type: event.type,
-      subject: accountId,
-      time: time.toISOString(),
-      datacontenttype: 'application/json',
-      region,
-      partitionkey: accountId,
-      accountseq: seq,
-      data,
-    });
-    return { topic: topicOf(region, from), key: accountId, eventId: id, payload };
-  };
 
   let address = 0;
   return {
@@ -120,8 +92,7 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
         baseUrl: running.internalUrl,
         token: await tokens.serviceToken({ caller, audience: 'key-issuance' }),
       } as CallOptions<E>),
-    emit: async <E extends EventDefinition>(from: ServiceName, event: E, accountId: string, data: z.input<E['data']>) =>
-      bus.publish([recordOf(from, event, accountId, data)]),
+    emit: createEventSender({ bus, region, now }),
     stop: async () => {
       await running.stop();
       await bus.close(1_000);
@@ -131,12 +102,3 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
   };
 };
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
-
-/** Waits until `check` holds; fails after `ms`. */
-export const waitFor = async (check: () => Promise<boolean>, ms = 5_000): Promise<void> => {
-  const until = Date.now() + ms;
-  while (!(await check())) {
-    if (Date.now() > until) throw new Error('what was waited for did not come');
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-};

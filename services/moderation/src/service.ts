@@ -1,4 +1,5 @@
 // Composition root of moderation.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { eraseAccount } from './account/erase-account.ts';
@@ -49,9 +50,9 @@ export const startModeration = async (
   const rules = createLiveRules({ db, log });
 
   matchRoutes(platform, { rules, fingerprintKey: config.FINGERPRINT_KEY });
-  scoreRoutes(platform, region.directory, deps, rules);
-  caseRoutes(platform, region.directory, deps, rules);
-  fenceRoutes(platform, region.directory);
+  scoreRoutes(platform, deps, rules);
+  caseRoutes(platform, deps, rules);
+  fenceRoutes(platform);
 
   every(rulesPollMs, 'rules in force', rules.refresh);
   every(expiryMs, 'expire protections', () => expireEnded(db, deps, log));
@@ -68,7 +69,7 @@ export const startModeration = async (
 
   const eventDeps = { service, region: region.id, now } as const;
   return platform.start({
-    listensTo: ['identity'],
+    listensTo: listensTo.moderation,
     reactions: [
       eraseOnRequest<Schema>(eventDeps, { erase: (tx, accountId) => eraseAccount(tx, eventDeps, accountId) }),
     ],

@@ -1,4 +1,5 @@
 // Composition root of verification.
+import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { eraseAccount } from './account/erase-account.ts';
@@ -44,8 +45,8 @@ export const startVerification = async (
   });
   const flow = realName && flowOf(realName);
 
-  verificationRoutes(platform, region.directory, flow);
-  fenceRoutes(platform, region.directory);
+  verificationRoutes(platform, flow);
+  fenceRoutes(platform);
   if (flow)
     platform.every(sweepMs, 'sweep submissions', async () => {
       await sweepSubmissions(flow);
@@ -53,7 +54,7 @@ export const startVerification = async (
 
   const eventDeps = { service, region: region.id, now } as const;
   return platform.start({
-    listensTo: ['identity'],
+    listensTo: listensTo.verification,
     reactions: [
       eraseOnRequest<Schema>(eventDeps, { erase: (tx, accountId) => eraseAccount(tx, eventDeps, accountId) }),
     ],

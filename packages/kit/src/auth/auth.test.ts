@@ -121,7 +121,10 @@ describe('user tokens', () => {
       members: { region: 'global' },
     });
     expect((plain as Error).message).toContain('global');
-    const told = createUserVerifier({ ...settings, directory: { global: 'https://api.global.example' } });
+    const told = createUserVerifier({
+      ...settings,
+      directory: { global: { addresses: { api: 'https://api.global.example' } } },
+    });
     await expect(told(token)).rejects.toMatchObject({ members: { address: 'https://api.global.example' } });
     const hostile = createUserVerifier({ ...settings, directory: {} });
     await expect(hostile(forge({ ...good, region: 'constructor' }))).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 // One strict verification for all three kinds of token. jose is the only JWT library; every check it does not do by default is asked for.
-import { regionMismatch, unauthenticated } from '@meridian/contracts/common.ts';
+import { unauthenticated } from '@meridian/contracts/common.ts';
 import {
   type CryptoKey,
   decodeJwt,
@@ -10,7 +10,8 @@ import {
   jwtVerify,
   type KeyObject,
 } from 'jose';
-import { fail, isRefusal, Refusal } from '../http/problems.ts';
+import { fail, isRefusal } from '../http/problems.ts';
+import { type Directory, refuseForeign } from '../http/region-wall.ts';
 
 export type TokenRules = {
   /** Header `typ`, so that a token of one kind (an id_token, a service token) is never taken for another (RFC 8725 3.11). */
@@ -21,8 +22,8 @@ export type TokenRules = {
   readonly requiredClaims: readonly string[];
   readonly key: CryptoKey | KeyObject | JWK | JWTVerifyGetKey;
   readonly now: () => Date;
-  /** Addresses of other regions, told to callers who came to the wrong one. Region id -> base URL. */
-  readonly directory?: Readonly<Record<string, string>>;
+  /** Addresses of other regions, told to callers who came to the wrong one. */
+  readonly directory?: Directory;
 };
 
 /** Clocks may differ by this much. */
@@ -39,22 +40,12 @@ const claimsOf = (token: string): JWTPayload => {
   }
 };
 
-/** The refusal of something that belongs to `home`: its name, and its address where the directory knows it. */
-export const wrongRegion = (here: string, home: string, directory: TokenRules['directory']): Refusal => {
-  const address = directory !== undefined && Object.hasOwn(directory, home) ? directory[home] : undefined;
-  return new Refusal(regionMismatch, {
-    detail: `This token belongs to region ${home}; this is ${here}${address === undefined ? '' : `. Use ${address}`}`,
-    region: home,
-    ...(address !== undefined && { address }),
-  });
-};
-
 // Read before verifying, and used for nothing but the refusal: our own keys could never verify the other region's signature, and
 // "wrong region" helps its caller where "invalid" would not. Only a well-formed id of a region is repeated.
 const assertRegion = (claims: JWTPayload, rules: TokenRules): void => {
   const { region } = claims;
-  if (typeof region !== 'string' || region === rules.region || !/^[a-z]{2,12}$/.test(region)) return;
-  throw wrongRegion(rules.region, region, rules.directory);
+  if (typeof region !== 'string' || !/^[a-z]{2,12}$/.test(region)) return;
+  refuseForeign(rules.region, region, rules.directory);
 };
 
 /** The claims of a token that passes every rule. Refuses with 401, or 421 when it names another region; never with 500. */

@@ -48,7 +48,7 @@ const contentOf = (path: string, required: boolean): string | undefined => {
  * The value of one variable: given directly, or as the file that NAME_FILE names (mounted secrets), or as the file NAME in the folder
  * SECRETS_DIR. An empty value counts as absent. A file that cannot be read, or a value given twice, is a mistake.
  */
-const valueOf = (name: string, env: NodeJS.ProcessEnv, mistakes: string[]): string | undefined => {
+const readVariable = (name: string, env: NodeJS.ProcessEnv, mistakes: string[]): string | undefined => {
   const direct = env[name] || undefined;
   const named = env[`${name}_FILE`] || undefined;
   if (direct !== undefined && named !== undefined) {
@@ -74,7 +74,7 @@ const valueOf = (name: string, env: NodeJS.ProcessEnv, mistakes: string[]): stri
  */
 export const parseConfig = <T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): z.output<T> => {
   const mistakes: string[] = [];
-  const given = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, valueOf(name, env, mistakes)]));
+  const given = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, readVariable(name, env, mistakes)]));
   const result = schema.safeParse(given);
   if (result.success && mistakes.length === 0) return result.data;
   const unread = new Set(mistakes.map((mistake) => mistake.split(':')[0]));

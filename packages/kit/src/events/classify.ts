@@ -18,6 +18,7 @@ const transientCode = new Set([
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_SOCKET',
   'unavailable',
+  'topic_missing',
   'rate_limited',
   'request_timeout',
   'event_transient',

@@ -5,7 +5,7 @@ import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { CertificateAuth, ServiceAuth, StaffAuth, UserAuth } from './authenticate.ts';
 import { createAuthenticator, type Verifiers } from './authenticate.ts';
-import { certificateNameOf } from './certificate-name.ts';
+import { createCertificateNames } from './certificate-name.ts';
 import { refusalOf } from './errors.ts';
 import type { AnyAnswer } from './handler.ts';
 import { type Claim, claimKey, type IdempotencyStore, readKey, requestHash } from './idempotency.ts';
@@ -75,6 +75,7 @@ const scopeOf = (identity: Identity): string => {
 /** The fastify route of a declared endpoint. */
 export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOptions): RouteOptions => {
   const authenticate = createAuthenticator(endpoint, options);
+  const certificateNameOf = createCertificateNames();
   const declared = new Set(problemsOf(endpoint).map((problem) => problem.code));
   const store = options.idempotency;
   if (endpoint.idempotent && store === undefined)

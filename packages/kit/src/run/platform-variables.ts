@@ -19,6 +19,9 @@ const postgresUrl = secret.refine((value) => /^postgres(ql)?:\/\//.test(value), 
   message: 'must be a postgres:// address',
 });
 
+/** Brokers of a Kafka cluster; credentials are the service's certificate, so it holds no secret. */
+const kafkaUrl = z.string().regex(/^kafka:\/\/[A-Za-z0-9.-]+:[0-9]{1,5}(,[A-Za-z0-9.-]+:[0-9]{1,5})*$/);
+
 /** Address of a called service's internal listener, e.g. `BILLING_URL: serviceUrl`. */
 export const serviceUrl = url('http', 'https');
 
@@ -55,8 +58,8 @@ export const platformVariables = {
   DATABASE_URL: postgresUrl,
   /** Connections to the database. */
   DATABASE_POOL: integer(2, 100).default(8),
-  /** Database of the Postgres event log. */
-  EVENT_BUS_URL: postgresUrl,
+  /** kafka://host:port,host:port (production), or the postgres:// address of the event log's database (one machine). */
+  EVENT_BUS_URL: z.union([postgresUrl, kafkaUrl]),
 };
 
 export type SharedConfig = Readonly<z.output<z.ZodObject<typeof shared>>>;

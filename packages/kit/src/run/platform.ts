@@ -5,7 +5,8 @@ import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
 import { exportJWK } from 'jose';
 import type { Migration } from 'kysely/migration';
 import type { DestinationStream } from 'pino';
-import { refuseCancelled } from '../account/fence.ts';
+import { cleanSessionEnds, refuseEnded, sessionEnds } from '../account/standing.ts';
+import { createIntrospection } from '../auth/introspection.ts';
 import { remoteKeys } from '../auth/remote-keys.ts';
 import { createServiceTokens } from '../auth/service-tokens.ts';
 import { createServiceVerifier } from '../auth/service-verifier.ts';
@@ -15,18 +16,20 @@ import { createDatabase, type Database, type Tx } from '../db/database.ts';
 import { assertMigrated, migrate } from '../db/migrate.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { createConsumer } from '../events/consumer.ts';
-import { createPostgresBus, migratePostgresBus } from '../events/postgres-bus.ts';
+import { migratePostgresBus } from '../events/postgres-bus.ts';
 import { type EventMessage, publish } from '../events/publish.ts';
 import type { Reaction } from '../events/reaction.ts';
 import { createRelay } from '../events/relay.ts';
 import type { Verifiers } from '../http/authenticate.ts';
 import { cleanIdempotencyKeys } from '../http/idempotency.ts';
 import type { ProblemRenderer } from '../http/problems.ts';
+import { createRegionWall, type Directory, type RegionWall } from '../http/region-wall.ts';
 import { createServer, type HttpServer } from '../http/server.ts';
 import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
+import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
 import { assertMode, regionDispatcher, regionTls } from './production.ts';
 import { type Running as Life, stopInOrder } from './run.ts';
@@ -42,9 +45,6 @@ export type Overrides = {
   readonly verifiers?: Verifiers;
 };
 
-/** Public address of every region by id: refusals name the home of what belongs elsewhere. */
-export type Directory = Readonly<Record<string, { readonly addresses: { readonly api: string } }>>;
-
 export type CoreOptions = {
   readonly service: ServiceName;
   readonly region: string;
@@ -53,6 +53,8 @@ export type CoreOptions = {
   readonly config: SharedConfig;
   readonly overrides?: Overrides;
   readonly render?: ProblemRenderer;
+  /** Internal address of identity, for endpoints that are declared `introspect`. */
+  readonly identityUrl?: string;
   /** Makes the ids of requests on the public listener. */
   readonly newRequestId?: () => string;
 };
@@ -68,10 +70,12 @@ export type Core = {
   /** Calls another service's internal endpoint with a token of this service. */
   readonly call: <E extends EndpointDefinition>(endpoint: E, options: CallOptions<E>) => Promise<CallAnswer<E>>;
   readonly every: Background['every'];
+  /** Refuses ids of other regions: what a route is given from outside and looks up goes through it first. */
+  readonly wall: RegionWall;
 };
 
 const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Database<S>) => {
-  const { service, region, config, overrides = {} } = options;
+  const { service, region, directory, config, overrides = {} } = options;
   const now = overrides.now ?? (() => new Date());
   assertMode(service, config, now());
   const tls = regionTls(config);
@@ -85,22 +89,25 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(overrides.destination && { destination: overrides.destination }),
     });
   const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
-  const directory = Object.fromEntries(
-    Object.entries(options.directory).map(([id, { addresses }]) => [id, addresses.api]),
-  );
   const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(
     Object.entries(config.SERVICE_KEYS).map(async ([name, key]) => [name, await exportJWK(key)] as const),
   );
+  const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
+  const serviceCall: Core['call'] = async (endpoint, callOptions) =>
+    call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) });
   const verifyUser = createUserVerifier({ ...rules, issuer: config.ISSUER, audience: 'meridian', keys });
   const verifiers: Verifiers = {
     verifyUser: async (token) => {
       const user = await verifyUser(token);
-      // An access token outlives the cancellation by minutes; the fence does not let it read either.
-      if (db) await refuseCancelled(db, user.accountId);
+      // An access token outlives its session and its account by minutes; what identity told of their end is asked every time.
+      if (db) await refuseEnded(db, user);
       return user;
     },
+    ...(options.identityUrl !== undefined && {
+      introspectUser: createIntrospection({ call: serviceCall, identityUrl: options.identityUrl }),
+    }),
     verifyStaff: createStaffVerifier({ ...rules, issuer: config.ISSUER, keys }),
     verifyService: createServiceVerifier({ ...rules, service, keys: Object.fromEntries(publicKeys) }),
     ...overrides.verifiers,
@@ -116,12 +123,13 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       trustedProxies: config.TRUSTED_PROXIES,
       corsOrigins: options.corsOrigins,
       production: config.MERIDIAN_MODE !== 'embedded',
+      // Embedded, many services and the sandbox share one process and its event loop with whatever else the machine does.
+      ...(config.MERIDIAN_MODE === 'embedded' && { maxEventLoopDelayMs: 15_000 }),
       ...verifiers,
       ...(tls && { tls }),
       ...(db && { idempotency: db }),
       ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
-  const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
   const background = createBackground(log);
   const core: Core = {
     service,
@@ -131,9 +139,9 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     metrics,
     publicServer: server('public'),
     internalServer: server('internal'),
-    call: async (endpoint, callOptions) =>
-      call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
+    call: serviceCall,
     every: background.every,
+    wall: createRegionWall(region, directory),
   };
   const listen = async () => {
     const internal = await core.internalServer.listen(config.INTERNAL_LISTEN);
@@ -203,9 +211,10 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   });
   const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
-  const bus = createPostgresBus({ url: config.EVENT_BUS_URL, log, now, poolSize: 2 });
+  const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
+  core.every(600_000, 'clean session ends', () => cleanSessionEnds(db, now()));
   for (const server of [core.publicServer, core.internalServer])
     server.addCheck('database', async () => void (await db.pool.query('select 1')));
   return {
@@ -215,13 +224,14 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     start: async ({ listensTo, reactions, prepare }) => {
       if (config.MERIDIAN_MODE === 'embedded') {
         await migrate({ url: config.DATABASE_URL, migrations, log });
-        await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+        if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
       } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
       await prepare?.();
       const topics = listensTo.map((publisher) => topicOf(region, publisher));
+      const all = listensTo.includes('identity') ? [...reactions, sessionEnds<S>()] : reactions;
       const consumer =
         topics.length > 0
-          ? createConsumer<S>({ service, region, group: service, db, bus, topics, reactions, log, metrics, now })
+          ? createConsumer<S>({ service, region, group: service, db, bus, topics, reactions: all, log, metrics, now })
           : undefined;
       relay.start();
       await consumer?.start();

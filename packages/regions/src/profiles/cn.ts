@@ -14,6 +14,7 @@ export const cn = defineProfile({
   corsOrigins: ['https://console.cn.meridian.example'],
   registration: {
     methods: ['phone_code'],
+    federated: ['xiaomi', 'wechat', 'weibo', 'qq', 'alipay', 'apple'],
     phoneCountry: 'CN',
     termsVersion: '2026-11',
     termsUrl: 'https://cn.meridian.example/terms',

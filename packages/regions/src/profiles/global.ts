@@ -14,6 +14,7 @@ export const global = defineProfile({
   corsOrigins: ['https://console.global.meridian.example'],
   registration: {
     methods: ['email_code'],
+    federated: ['xiaomi', 'google', 'facebook'],
     phoneCountry: null,
     termsVersion: '2026-11',
     termsUrl: 'https://global.meridian.example/terms',

@@ -11,6 +11,7 @@ import { type Checked, type Client, carried, checkAuthorization, type Parameters
 import type { OidcPart } from './faults.ts';
 import { createGrants } from './grants.ts';
 import { createIdTokens } from './id-token.ts';
+import { otherProvider } from './misbehaviour.ts';
 import { choosingPage, refusedPage, staffPage } from './pages.ts';
 
 type Options = { config: SandboxConfig; part: OidcPart; clients: Client[]; origin: () => string };
@@ -33,7 +34,7 @@ export const oidcRoutes = async (app: FastifyInstance, { config, part, clients, 
     const url = new URL(redirectUri);
     for (const [name, value] of Object.entries(answer)) if (value !== undefined) url.searchParams.set(name, value);
     if (state !== undefined) url.searchParams.set('state', part.faults.take('wrongState') ? `${state}x` : state);
-    url.searchParams.set('iss', part.faults.take('wrongIssuerParameter') ? 'https://other-provider.example' : issuer());
+    url.searchParams.set('iss', part.faults.take('wrongIssuerParameter') ? otherProvider : issuer());
     return reply.header('cache-control', 'no-store').redirect(url.href, 303);
   };
   const turnDown = (reply: FastifyReply, checked: Exclude<Checked, { kind: 'ok' }>) =>
@@ -73,7 +74,7 @@ export const oidcRoutes = async (app: FastifyInstance, { config, part, clients, 
     });
 
     scope.get('/oidc/.well-known/openid-configuration', async () => ({
-      issuer: issuer(),
+      issuer: part.faults.take('discoveryIssuer') ? otherProvider : issuer(),
       authorization_endpoint: `${issuer()}/authorize`,
       token_endpoint: `${issuer()}/token`,
       userinfo_endpoint: `${issuer()}/userinfo`,
@@ -89,7 +90,7 @@ export const oidcRoutes = async (app: FastifyInstance, { config, part, clients, 
       claims_supported: ['sub', 'name', 'email', 'roles'],
       authorization_response_iss_parameter_supported: true,
     }));
-    scope.get('/oidc/jwks', async () => idTokens.jwks);
+    scope.get('/oidc/jwks', async () => idTokens.jwks(part.faults.current().unnamedKeys));
 
     scope.get<{ Querystring: Parameters }>('/oidc/authorize', async (request, reply) => {
       const checked = checkAuthorization(request.query, clients);
@@ -131,7 +132,24 @@ export const oidcRoutes = async (app: FastifyInstance, { config, part, clients, 
       if (!grant || !proved || grant.clientId !== client.clientId || grant.redirectUri !== body.redirect_uri)
         return reply.code(400).send({ error: 'invalid_grant' });
       const { token, expiresIn } = grants.newToken(code, grant);
-      const idToken = await idTokens.sign({ ...grant, issuer: issuer() }, part.faults.take('idToken')?.wrong);
+      const { person, nonce, authTime } = grant;
+      const idToken = await idTokens.sign(
+        {
+          issuer: issuer(),
+          clientId: grant.clientId,
+          subject: person.sub,
+          nonce,
+          claims: {
+            auth_time: authTime,
+            name: person.name,
+            email: person.email,
+            email_verified: true,
+            roles: person.roles,
+          },
+        },
+        part.faults.take('idToken')?.wrong,
+        part.faults.current().unnamedKeys,
+      );
       return {
         access_token: token,
         token_type: 'Bearer',
@@ -153,5 +171,6 @@ export const oidcRoutes = async (app: FastifyInstance, { config, part, clients, 
     scope.get('/oidc/userinfo', userinfo);
     scope.post('/oidc/userinfo', userinfo);
   });
+  app.post('/control/oidc/rotate-keys', async () => idTokens.rotate());
   app.get('/oidc', async (_request, reply) => sendPage(reply, staffPage(staff, issuer(), clients)));
 };

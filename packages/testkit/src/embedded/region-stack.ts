@@ -13,6 +13,7 @@ import { startVerification } from '@meridian/verification/service.ts';
 import type { RunningPostgres } from '../postgres/start-postgres.ts';
 import { ensureDatabases } from './databases.ts';
 import { startEdge } from './edge.ts';
+import { registerLoginApps } from './login-env.ts';
 import type { RegionPorts } from './ports.ts';
 import type { EmbeddedSecrets } from './secrets.ts';
 import { type Env, outsideEnv, serviceEnv } from './service-env.ts';
@@ -75,9 +76,18 @@ export const startRegion = async (options: {
       busUrl: databases.busUrl,
     }),
     ...outsideEnv(service, profile, outside),
+    // The sandbox is no carrier: a person trying things out need not wait a minute. All other limits are as in production.
+    ...(service === 'identity' && {
+      CODE_RESEND_SECONDS: '1',
+      CODES_BEFORE_CAPTCHA: '500',
+      CODES_PER_NETWORK_HOUR: '1000',
+      CODES_PER_NETWORK_DAY: '10000',
+    }),
   });
 
   await registerStaffClient(options.sandbox.origin, profile.id, env('identity').STAFF_REDIRECT_URI as string);
+  const loginBase = `http://127.0.0.1:${ports.api}/v1/logins`;
+  await registerLoginApps(options.sandbox.origin, profile.id, profile.registration.federated, loginBase);
 
   const names = Object.keys(programs) as ServiceName[];
   const services = names.filter((name) => name !== 'gateway');

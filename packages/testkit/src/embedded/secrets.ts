@@ -2,9 +2,10 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type ServiceName, serviceNames } from '@meridian/contracts/endpoint.ts';
 import type { SandboxSecrets } from '@meridian/sandbox/config.ts';
-import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
+import { completeSandboxSecrets, createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 
 const random = () => randomBytes(32).toString('base64url');
 const key32 = () => randomBytes(32).toString('base64');
@@ -52,11 +53,14 @@ export const embeddedSecrets = async (dataDir: string, regions: readonly string[
     ? (JSON.parse(readFileSync(file, 'utf8')) as EmbeddedSecrets)
     : undefined;
   const missing = regions.filter((id) => !kept?.regions[id]);
-  if (kept && missing.length === 0) return kept;
-  const drawnSandbox = await createSandboxSecrets([...missing]);
+  // Also when no region is missing: the sandbox may have gained a party since the folder was made.
+  const sandbox = kept
+    ? await completeSandboxSecrets(kept.sandbox, [...regions])
+    : await createSandboxSecrets([...regions]);
+  if (kept && missing.length === 0 && isDeepStrictEqual(sandbox, kept.sandbox)) return kept;
   const secrets: EmbeddedSecrets = {
     regions: { ...kept?.regions, ...Object.fromEntries(missing.map((id) => [id, drawRegion()])) },
-    sandbox: kept ? { ...kept.sandbox, regions: { ...kept.sandbox.regions, ...drawnSandbox.regions } } : drawnSandbox,
+    sandbox,
   };
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   writeFileSync(`${file}.new`, JSON.stringify(secrets), { mode: 0o600, flush: true });

@@ -3,8 +3,8 @@ import { route } from '@meridian/kit/http/route.ts';
 import type { Billing } from '../platform.ts';
 import { readBalance } from './ledger.store.ts';
 
-export const balancesRoutes = ({ platform, deps, wall }: Billing): void => {
-  const { db, publicServer, internalServer } = platform;
+export const balancesRoutes = ({ platform, deps }: Billing): void => {
+  const { db, publicServer, internalServer, wall } = platform;
   const balanceOf = async (accountId: string) => {
     const { available, held } = await readBalance(db.read, accountId);
     return { currency: deps.currency, available: available.toString(), held: held.toString() };

@@ -1,7 +1,7 @@
+import type { TimePlace } from '@meridian/kit/http/page.ts';
 import { type Selectable, sql } from 'kysely';
 import type { BillingSchema, Payment } from '../db/schema.ts';
 import type { BillingTx, Reader } from '../deps.ts';
-import type { Place } from '../page-cursor.ts';
 
 export type Order = Selectable<BillingSchema['recharge_order']>;
 
@@ -79,7 +79,7 @@ export const findOrderByNo = async (db: Reader, channel: string, orderNo: string
 export const listOrders = async (
   db: Reader,
   accountId: string,
-  { after, limit }: { after: Place | undefined; limit: number },
+  { after, limit }: { after: TimePlace | undefined; limit: number },
 ): Promise<Order[]> => {
   let query = db
     .selectFrom('recharge_order')

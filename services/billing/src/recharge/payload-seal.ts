@@ -1,4 +1,6 @@
 // Channel messages are kept as evidence and may name the payer: AES-256-GCM, bound to the event they belong to.
+// Not kit/crypto/seal.ts: that seals texts at places made of our own names and ids. Here are the bytes as they were signed, which need not
+// be UTF-8, and the channel's own event id, which may hold a place's separator.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 

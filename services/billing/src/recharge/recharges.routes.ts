@@ -7,9 +7,9 @@ import {
   listRecharges,
 } from '@meridian/contracts/billing.ts';
 import { invalidInput, notFound } from '@meridian/contracts/common.ts';
+import { pageFrom, readCursor, timePlace } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
-import { pageFrom, readCursor } from '../page-cursor.ts';
 import type { Billing } from '../platform.ts';
 import type { Channel } from './channel.ts';
 import type { Channels } from './channels.ts';
@@ -35,9 +35,11 @@ const shown = (order: Order) => ({
   paidAt: order.paid_at?.toISOString() ?? null,
 });
 
+const place = timePlace('ord');
+
 export const rechargesRoutes = (billing: Billing, channels: Channels, gates: RechargeGates): void => {
-  const { platform, region, deps, wall } = billing;
-  const { db, publicServer } = platform;
+  const { platform, region, deps } = billing;
+  const { db, publicServer, wall } = platform;
   const { payment: terms, currencyStep } = region.profile;
   const limits = {
     minimum: BigInt(terms.minimumRecharge),
@@ -102,8 +104,8 @@ export const rechargesRoutes = (billing: Billing, channels: Channels, gates: Rec
   });
 
   route(publicServer, listRecharges, async ({ auth, query: { cursor, limit } }) => {
-    const found = await listOrders(db.read, auth.accountId, { after: readCursor(cursor), limit });
-    const { rows, next } = pageFrom(found, limit, (order) => ({ at: order.created_at, id: order.id }));
+    const found = await listOrders(db.read, auth.accountId, { after: readCursor(place, cursor), limit });
+    const { rows, next } = pageFrom(found, limit, place, (order) => ({ at: order.created_at, id: order.id }));
     return { status: 200, body: { items: rows.map(shown), next } };
   });
 };

@@ -1,7 +1,7 @@
 import type { UsageFigures } from '@meridian/contracts/billing.ts';
+import type { TimePlace } from '@meridian/kit/http/page.ts';
 import { sql } from 'kysely';
 import type { BillingTx, Reader } from '../deps.ts';
-import type { Place } from '../page-cursor.ts';
 
 export type Charge = {
   readonly requestId: string;
@@ -42,7 +42,11 @@ export const saveCharge = async (tx: BillingTx, charge: Charge): Promise<void> =
 };
 
 /** Newest first; one more than `limit`, so that the caller knows whether there is a next page. */
-export const listCharges = async (db: Reader, accountId: string, page: { after: Place | undefined; limit: number }) => {
+export const listCharges = async (
+  db: Reader,
+  accountId: string,
+  page: { after: TimePlace | undefined; limit: number },
+) => {
   let query = db
     .selectFrom('charge')
     .selectAll()

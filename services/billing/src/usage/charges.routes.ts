@@ -1,11 +1,12 @@
 import { getUsage, listCharges as listChargesEndpoint } from '@meridian/contracts/billing.ts';
 import { invalidInput } from '@meridian/contracts/common.ts';
+import { pageFrom, readCursor, timePlace } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
-import { pageFrom, readCursor } from '../page-cursor.ts';
 import type { Billing } from '../platform.ts';
 import { listCharges, sumUsage } from './charge.store.ts';
 
+const place = timePlace('req');
 const day = 86_400_000;
 const usualDays = 30;
 const mostDays = 366;
@@ -27,8 +28,8 @@ export const chargesRoutes = ({ platform, deps }: Billing): void => {
   const { db, publicServer } = platform;
 
   route(publicServer, listChargesEndpoint, async ({ auth, query: { cursor, limit } }) => {
-    const found = await listCharges(db.read, auth.accountId, { after: readCursor(cursor), limit });
-    const { rows, next } = pageFrom(found, limit, (row) => ({ at: row.settled_at, id: row.request_id }));
+    const found = await listCharges(db.read, auth.accountId, { after: readCursor(place, cursor), limit });
+    const { rows, next } = pageFrom(found, limit, place, (row) => ({ at: row.settled_at, id: row.request_id }));
     const items = rows.map((row) => ({
       requestId: row.request_id,
       keyId: row.key_id,

@@ -23,8 +23,8 @@ const assertCachedWithinPrompt = (usage: UsageFigures, member: string) => {
     });
 };
 
-export const holdsRoutes = ({ platform, region, deps, wall }: Billing): void => {
-  const { db, internalServer } = platform;
+export const holdsRoutes = ({ platform, region, deps }: Billing): void => {
+  const { db, internalServer, wall } = platform;
   const { currency } = deps;
   const offered = new Set(region.profile.models.map(({ model }) => model));
 

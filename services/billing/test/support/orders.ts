@@ -1,6 +1,7 @@
 // What the tests of both regions' recharges do alike.
 import { randomUUID } from 'node:crypto';
-import { eventually, type TestBilling } from './test-billing.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
+import type { TestBilling } from './test-billing.ts';
 
 export const ordersOf = (
   billing: TestBilling,
@@ -51,7 +52,7 @@ export const ordersOf = (
       return items.filter((item) => item.subject === orderNo);
     },
     becomes: (accountId: string, orderId: unknown, expected: string) =>
-      eventually(async () => (await status(accountId, orderId)) === expected),
+      waitFor(async () => (await status(accountId, orderId)) === expected),
     /** Postings of the order: account kind and amount. */
     postings: (orderId: unknown) =>
       billing.rows<{ kind: string; account: string; amount: string }>(

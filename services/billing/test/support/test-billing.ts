@@ -2,15 +2,15 @@
 
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ServiceName } from '@meridian/contracts/endpoint.ts';
-import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
+import { topicOf } from '@meridian/contracts/event.ts';
 import { createPostgresBus } from '@meridian/kit/events/postgres-bus.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
+import { createEventSender } from '@meridian/testkit/service/send-event.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import pg from 'pg';
 import { startBilling } from '../../src/service.ts';
@@ -26,17 +26,6 @@ const freePort = () =>
       probe.close(() => resolve(port));
     });
   });
-
-/** Waits until `probe` answers something truthy, at most 10 s. */
-export const eventually = async <T>(probe: () => Promise<T | undefined | false | null>): Promise<T> => {
-  const end = Date.now() + 10_000;
-  for (;;) {
-    const found = await probe();
-    if (found) return found;
-    if (Date.now() > end) throw new Error('it did not happen within 10 s');
-    await pause(20);
-  }
-};
 
 export type Answer = {
   readonly status: number;
@@ -119,7 +108,6 @@ export const startTestBilling = async (region: Region, { silentLog = true } = {}
   let running = await startBilling(env, { now, log });
   const bus = createPostgresBus({ url: busDatabase.url, log, now });
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
-  const sequence = new Map<string, number>();
 
   // The flood guard counts by address: every request of a test comes from another one.
   let sent = 0;
@@ -177,27 +165,7 @@ export const startTestBilling = async (region: Region, { silentLog = true } = {}
     control: async (method: string, path: string, body?: unknown) =>
       send(`${sandbox.origin}/control/${path}`, method, undefined, body),
     /** Publishes an event as another service would. */
-    publish: async (service: ServiceName, event: EventDefinition, accountId: string, data: Record<string, unknown>) => {
-      const seq = (sequence.get(`${service} ${accountId}`) ?? 0) + 1;
-      sequence.set(`${service} ${accountId}`, seq);
-      const id = newId('evt', region, now());
-      const envelope = {
-        specversion: '1.0',
-        id,
-        source: `${region}/${service}`,
-        type: event.type,
-        subject: accountId,
-        time: now().toISOString(),
-        datacontenttype: 'application/json',
-        region,
-        partitionkey: accountId,
-        accountseq: seq,
-        data,
-      };
-      await bus.publish([
-        { topic: topicOf(region, service), key: accountId, eventId: id, payload: JSON.stringify(envelope) },
-      ]);
-    },
+    publish: createEventSender({ bus, region, now }),
     /** Collects what billing publishes of an account, in order. */
     published: async () => {
       const seen: { type: string; subject: string; data: Record<string, unknown> }[] = [];

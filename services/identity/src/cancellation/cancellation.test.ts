@@ -1,13 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  allFenced,
-  consequencesOf,
-  fenceBackOffMs,
-  othersErased,
-  type Standing,
-  type Step,
-  versionOf,
-} from './cancellation.ts';
+import { allFenced, consequencesOf, fenceBackOffMs, othersErased, type Standing, type Step } from './cancellation.ts';
+import { versionOf } from './consequences-version.ts';
 
 const nothing: Standing = { balance: { available: '0', held: '0', currency: 'CNY' }, activeKeys: 0, openCase: false };
 const step = (service: Step['service'], change: Partial<Step> = {}): Step => ({

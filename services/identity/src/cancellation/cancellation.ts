@@ -1,5 +1,4 @@
 // The cancellation saga: who takes part, when a fence is asked for again, what is told before it begins.
-import { createHash } from 'node:crypto';
 import type { RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
 
 /** Services whose writes an account has, identity last: it erases itself when all others have. */
@@ -42,13 +41,6 @@ export const consequencesOf = ({ balance, activeKeys, openCase }: Standing): Con
     text: 'Platform data is erased for good; only what the law demands is kept, and the receipt names it.',
   },
 ];
-
-/** Changes whenever anything that would be lost changes: consent to less is no consent to more. */
-export const versionOf = (standing: Standing): string => {
-  const { balance, activeKeys, openCase } = standing;
-  const facts = [balance.available, balance.held, balance.currency, activeKeys, openCase, consequencesOf(standing)];
-  return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
-};
 
 export type Step = {
   readonly service: Participant;

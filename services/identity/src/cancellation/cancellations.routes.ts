@@ -15,15 +15,17 @@ import { codeBelongsTo } from '../codes/code.store.ts';
 import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { refuseForeign } from '../regions/refuse-foreign.ts';
+import { secondFactorsOf } from '../factors/factor.store.ts';
+import { assertProven } from '../sessions/assert-proven.ts';
 import { cancelAccount as cancel } from './cancel-account.ts';
-import { consequencesOf, participants, versionOf } from './cancellation.ts';
+import { consequencesOf, participants } from './cancellation.ts';
 import { readCancellation } from './cancellation-status.ts';
+import { versionOf } from './consequences-version.ts';
 import { driveFences } from './drive-fences.ts';
 import { askForStanding } from './participants.ts';
 
 export const cancellationRoutes = (deps: IdentityDeps): void => {
-  const { publicServer, db, region } = deps;
+  const { publicServer, db } = deps;
 
   const standingOf = (accountId: string) =>
     askForStanding(deps, accountId).catch((err: unknown) => {
@@ -40,9 +42,12 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, cancelAccount, async ({ auth, body, ip }) => {
-    refuseForeign(region, body.codeId);
+    deps.wall(body.codeId);
     const { accountId } = auth;
     const network = networkOf(ip);
+    // With a second factor on, messages alone must not be enough to end the account.
+    if ((await secondFactorsOf(db.read, accountId)).length > 0)
+      await db.transaction((tx) => assertProven(tx, deps, auth));
     const identifierHashes = await blindIndexesOf(db.read, accountId);
     if (!(await codeBelongsTo(db.read, body.codeId, 'reauthenticate', identifierHashes)))
       return fail(reauthenticationRequired, {

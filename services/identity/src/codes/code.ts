@@ -1,9 +1,6 @@
 // One-time codes: their life and limits.
 
-import type { sendCode } from '@meridian/contracts/identity.ts';
-import type { z } from 'zod';
-
-export type CodePurpose = z.infer<typeof sendCode.body>['purpose'];
+export type CodePurpose = 'login' | 'reauthenticate' | 'bind' | 'recover';
 
 /** OWASP ASVS 6.5.5 allows an out-of-band code 10 minutes. */
 export const codeLifeMs = 5 * 60_000;

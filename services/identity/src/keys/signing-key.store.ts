@@ -4,8 +4,8 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
 import { type Kysely, sql } from 'kysely';
 import { open, seal } from '../crypto/seal.ts';
-import type { IdentitySchema, KeyState } from '../db/schema.ts';
-import type { KeyAge } from './signing-key.ts';
+import type { IdentitySchema } from '../db/schema.ts';
+import type { KeyAge, KeyState } from './signing-key.ts';
 
 type Transaction = Tx<IdentitySchema>;
 export type PublishedKey = { readonly kid: string; readonly state: KeyState; readonly jwk: JWK };

@@ -1,5 +1,5 @@
 // When signing keys move on. A key is published one whole period before it signs, and until its last token has expired.
-import type { KeyState } from '../db/schema.ts';
+export type KeyState = 'next' | 'current' | 'previous';
 
 /** A key signs for this long. */
 export const currentForMs = 30 * 24 * 3_600_000;

@@ -17,14 +17,11 @@ export const createOwnUserVerifier = (deps: {
   region: Region;
   now: Now;
 }): ((token: string) => Promise<UserAuth>) => {
-  const directory = Object.fromEntries(
-    Object.entries(deps.region.directory).map(([id, entry]) => [id, entry.addresses.api]),
-  );
   const verify = createUserVerifier({
     issuer: deps.issuer,
     audience: 'meridian',
     region: deps.region.id,
-    directory,
+    directory: deps.region.directory,
     now: deps.now,
     keys: deps.keyRing.resolve,
   });

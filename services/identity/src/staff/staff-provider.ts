@@ -1,15 +1,12 @@
-// The operator's OpenID provider, by openid-client. Discovered when first needed and again after a failure: its outage stops nobody else.
+// The operator's OpenID provider, by openid-client.
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import {
-  allowInsecureRequests,
   authorizationCodeGrant,
   buildAuthorizationUrl,
   ClientSecretBasic,
-  type Configuration,
   calculatePKCECodeChallenge,
-  discovery,
-  enableNonRepudiationChecks,
 } from 'openid-client';
+import { createDiscovery } from '../providers/openid-discovery.ts';
 
 export type StaffProviderOptions = {
   readonly issuer: string;
@@ -36,35 +33,12 @@ export type StaffProvider = {
   readonly redeem: (query: Readonly<Record<string, string>>, secrets: SignInSecrets) => Promise<ProvenPerson>;
 };
 
-/** Seconds for each request to the provider. */
-const timeout = 5;
-/** Metadata is read anew after this long, so that a provider may move its endpoints. */
-const discoveredForMs = 3_600_000;
-
 export const createStaffProvider = (options: StaffProviderOptions): StaffProvider => {
-  let known: { readonly at: number; readonly configuration: Promise<Configuration> } | undefined;
-
-  const configuration = (): Promise<Configuration> => {
-    if (known === undefined || Date.now() - known.at > discoveredForMs) {
-      const fresh = discovery(
-        new URL(options.issuer),
-        options.clientId,
-        undefined,
-        ClientSecretBasic(options.clientSecret),
-        {
-          timeout,
-          // The signature is checked even though the id_token comes straight from the token endpoint: TLS may end before the provider.
-          execute: [enableNonRepudiationChecks, ...(options.allowInsecure ? [allowInsecureRequests] : [])],
-        },
-      );
-      known = { at: Date.now(), configuration: fresh };
-      fresh.catch((err: unknown) => {
-        options.log.warn({ err }, 'the OpenID provider of the staff cannot be reached');
-        known = undefined;
-      });
-    }
-    return known.configuration;
-  };
+  const configuration = createDiscovery({
+    ...options,
+    clientAuth: ClientSecretBasic(options.clientSecret),
+    onFailure: (err) => options.log.warn({ err }, 'the OpenID provider of the staff cannot be reached'),
+  });
 
   return {
     redirectUri: options.redirectUri,

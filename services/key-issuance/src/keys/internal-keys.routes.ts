@@ -5,10 +5,10 @@ import {
   verifyKey as verifyKeyEndpoint,
 } from '@meridian/contracts/key-issuance.ts';
 import type { Database, Tx } from '@meridian/kit/db/database.ts';
+import type { RegionWall } from '@meridian/kit/http/region-wall.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { HttpServer } from '@meridian/kit/http/server.ts';
 import type { Schema } from '../db/schema.ts';
-import { assertOwnRegion, type Home } from '../own-region.ts';
 import type { IssueDeps } from './issue-key.ts';
 import { issuePlanKey, setPlan } from './issue-plan-key.ts';
 import { type VerifyDeps, verifyKey } from './verify-key.ts';
@@ -19,16 +19,16 @@ export const verifyRoutes = (server: HttpServer, deps: VerifyDeps): void => {
 
 export const planRoutes = (
   server: HttpServer,
-  deps: IssueDeps & { readonly db: Database<Schema>; readonly home: Home },
+  deps: IssueDeps & { readonly db: Database<Schema>; readonly wall: RegionWall },
 ): void => {
-  const { db, home } = deps;
+  const { db, wall } = deps;
   route(server, issuePlanKeyEndpoint, ({ body, idempotency }) => {
-    assertOwnRegion(home, body.accountId);
+    wall(body.accountId);
     const command = { ...body, planUntil: new Date(body.planUntil) };
     return idempotency.commit(db, (tx: Tx<Schema>) => issuePlanKey(tx, deps, command));
   });
   route(server, setPlanEndpoint, async ({ params, body }) => {
-    assertOwnRegion(home, params.accountId);
+    wall(params.accountId);
     const planUntil = body.planUntil === null ? null : new Date(body.planUntil);
     await db.transaction((tx) => setPlan(tx, deps, { ...params, planUntil }));
     return { status: 204 };

@@ -70,3 +70,13 @@ export const networkText = ({ bits, value, prefix }: Network): string => {
   const host = bits === 32 ? v4Text(value) : v6Text(value);
   return prefix === bits ? host : `${host}/${prefix}`;
 };
+
+/** Whether the address is in one of the networks. What is no address is in none. */
+export const isWithin = (networks: readonly string[], ip: string): boolean => {
+  const address = parseAddress(ip);
+  if (address === undefined) return false;
+  return networks.some((text) => {
+    const network = parseNetwork(text);
+    return network !== undefined && contains(network, address);
+  });
+};

@@ -22,11 +22,11 @@ export const pruneAudit = async (db: Kysely<Schema>, before: Date): Promise<void
 export const listAudit = (
   db: Kysely<Schema>,
   { accountId, keyId }: { accountId: string; keyId?: string | undefined },
-  before: bigint | undefined,
+  before: number | undefined,
   limit: number,
 ): Promise<Selectable<Schema['key_audit']>[]> => {
   let query = db.selectFrom('key_audit').selectAll().where('account_id', '=', accountId);
   if (keyId !== undefined) query = query.where('key_id', '=', keyId);
-  if (before !== undefined) query = query.where('id', '<', before);
+  if (before !== undefined) query = query.where('id', '<', BigInt(before));
   return query.orderBy('id', 'desc').limit(limit).execute();
 };

@@ -1,5 +1,6 @@
 // SQL of keys.
 import type { Tx } from '@meridian/kit/db/database.ts';
+import type { TimePlace } from '@meridian/kit/http/page.ts';
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
 
@@ -82,18 +83,16 @@ export const findKey = (
     .where('account_id', '=', accountId)
     .executeTakeFirst();
 
-export type PagePosition = { readonly createdAt: Date; readonly keyId: string };
-
 /** Up to `limit` keys after `after`, newest first. */
 export const listKeys = (
   db: Kysely<Schema>,
   { accountId, project }: { accountId: string; project?: string | undefined },
-  after: PagePosition | undefined,
+  after: TimePlace | undefined,
   limit: number,
 ): Promise<KeyRow[]> => {
   let query = db.selectFrom('api_key').selectAll().where('account_id', '=', accountId);
   if (project !== undefined) query = query.where('project', '=', project);
-  if (after) query = query.where(sql<boolean>`(created_at, key_id) < (${after.createdAt}, ${after.keyId})`);
+  if (after) query = query.where(sql<boolean>`(created_at, key_id) < (${after.at}, ${after.id})`);
   return query.orderBy('created_at', 'desc').orderBy('key_id', 'desc').limit(limit).execute();
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { isWithin } from './ip-network.ts';
 import { judgeKey, type KeyFacts, type KeyUse } from './key.ts';
 
 const now = new Date('2026-11-22T12:00:00Z');
@@ -23,8 +24,9 @@ const facts: KeyFacts = {
 };
 const ahead = { caseId: 'cas_cn_01ARZ3NDEKTSV4RRFFQ69G5FAV', until: ms(1) };
 const appealUrl = 'https://appeal.example';
-const codeOf = (value: KeyFacts | undefined, use: KeyUse = {}) => {
-  const verdict = judgeKey(value, use, now, appealUrl);
+const codeOf = (value: KeyFacts | undefined, { ip, ...use }: KeyUse & { ip?: string | undefined } = {}) => {
+  const isFrom = ip === undefined ? undefined : (networks: readonly string[]) => isWithin(networks, ip);
+  const verdict = judgeKey(value, { ...use, isFrom }, now, appealUrl);
   return verdict.valid ? 'valid' : verdict.refusal.code;
 };
 

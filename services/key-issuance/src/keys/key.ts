@@ -1,6 +1,5 @@
 // What a presented key is worth: a pure decision on what the database says of it.
 import type { KeyProduct, KeyRefusal, RateLimits } from '@meridian/contracts/key-issuance.ts';
-import { contains, parseAddress, parseNetwork } from './ip-network.ts';
 
 /** What one statement finds of a key and of the gate of its account, at one moment. */
 export type KeyFacts = {
@@ -30,7 +29,8 @@ export type KeyUse = {
   /** null: a call that is about no model; undefined: not known. */
   readonly model?: string | null | undefined;
   readonly endpoint?: string | undefined;
-  readonly ip?: string | undefined;
+  /** Whether the caller's address is in one of the networks; undefined: the address is not known. */
+  readonly isFrom?: ((networks: readonly string[]) => boolean) | undefined;
 };
 
 export type Judgement =
@@ -40,16 +40,6 @@ export type Judgement =
 /** A list refuses what is not known too: a door that cannot tell must not open. */
 const listed = (list: readonly string[] | null, value: string | undefined) =>
   list === null || (value !== undefined && list.includes(value));
-
-const fromNetwork = (networks: readonly string[] | null, ip: string | undefined): boolean => {
-  if (networks === null) return true;
-  const address = ip === undefined ? undefined : parseAddress(ip);
-  if (address === undefined) return false;
-  return networks.some((text) => {
-    const network = parseNetwork(text);
-    return network !== undefined && contains(network, address);
-  });
-};
 
 /**
  * The first reason of a fixed order: revoked, expired, cancelled, protected (while its end time is ahead), frozen, without plan or money, and
@@ -73,7 +63,7 @@ export const judgeKey = (facts: KeyFacts | undefined, use: KeyUse, now: Date, ap
     return refuse({ code: 'plan_inactive' });
   // Money buys pay-as-you-go calls; a plan is paid already.
   if (product === 'payg' && facts.exhaustedAt !== null) return refuse({ code: 'balance_exhausted' });
-  if (!fromNetwork(facts.networks, use.ip)) return refuse({ code: 'ip_not_allowed' });
+  if (facts.networks !== null && !use.isFrom?.(facts.networks)) return refuse({ code: 'ip_not_allowed' });
   if (!listed(facts.endpoints, use.endpoint)) return refuse({ code: 'endpoint_not_allowed' });
   if (use.model !== null && !listed(facts.models, use.model)) return refuse({ code: 'model_not_allowed' });
   return { valid: true, accountId, keyId, product };

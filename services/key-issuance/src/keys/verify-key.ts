@@ -8,6 +8,7 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import type { RateAnswer, RateQuestion } from '../rates/rate.store.ts';
 import { type AccountModelLimits, subjectsOf } from '../rates/rate.ts';
+import { isWithin } from './ip-network.ts';
 import { judgeKey, type KeyFacts, type KeyUse } from './key.ts';
 import { digestOfPresented, type Peppers } from './key-format.ts';
 
@@ -27,9 +28,11 @@ export type VerifyDeps = {
   readonly used: (keyId: string, at: Date) => void;
 };
 
-export type VerifyQuestion = KeyUse & {
+export type VerifyQuestion = Pick<KeyUse, 'model' | 'endpoint'> & {
   readonly key: string;
   readonly product: KeyProduct;
+  /** Address of the caller. */
+  readonly ip?: string | undefined;
   /** Tokens to reserve. */
   readonly tokensEstimate?: number | undefined;
 };
@@ -46,10 +49,12 @@ export const verifyKey = async (deps: VerifyDeps, question: VerifyQuestion): Pro
   if (digest === undefined) return { valid: false, refusal: { code: 'key_invalid' } };
   const facts = await answerOf(deps, () => deps.factsOf(digest));
   const now = deps.now();
-  const verdict = judgeKey(facts, question, now, deps.appealUrl);
+  const { model, endpoint, ip } = question;
+  const isFrom = ip === undefined ? undefined : (networks: readonly string[]) => isWithin(networks, ip);
+  const verdict = judgeKey(facts, { model, endpoint, isFrom }, now, deps.appealUrl);
   if (!verdict.valid || facts === undefined) return verdict;
   const { accountId, keyId } = verdict;
-  const subjects = subjectsOf({ accountId, keyId, limits: facts.limits }, question.model, deps.accountModelLimits);
+  const subjects = subjectsOf({ accountId, keyId, limits: facts.limits }, model, deps.accountModelLimits);
   if (subjects.length === 0) {
     deps.used(keyId, now);
     return verdict;

@@ -1,24 +1,24 @@
 // What a gateway reports after a call.
 import { reportKeyUsage } from '@meridian/contracts/key-issuance.ts';
 import type { Database } from '@meridian/kit/db/database.ts';
+import type { RegionWall } from '@meridian/kit/http/region-wall.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { HttpServer } from '@meridian/kit/http/server.ts';
 import type { Schema } from '../db/schema.ts';
-import { assertOwnRegion, type Home } from '../own-region.ts';
 import { correctTokens } from './rate.store.ts';
 import { type AccountModelLimits, accountModelSubject, keySubject } from './rate.ts';
 
 type Deps = {
   readonly db: Database<Schema>;
-  readonly home: Home;
+  readonly wall: RegionWall;
   readonly now: () => Date;
   readonly accountModelLimits: AccountModelLimits;
 };
 
-export const rateRoutes = (server: HttpServer, { db, home, now, accountModelLimits }: Deps): void => {
+export const rateRoutes = (server: HttpServer, { db, wall, now, accountModelLimits }: Deps): void => {
   route(server, reportKeyUsage, async ({ body }) => {
     const { accountId, keyId, model, requestId, tokensReserved, tokensUsed } = body;
-    assertOwnRegion(home, accountId);
+    wall(accountId);
     const difference = tokensUsed - tokensReserved;
     const subjects = [
       keySubject(keyId),

@@ -3,11 +3,10 @@ import { fenceAccount } from '@meridian/kit/account/fence.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { Platform } from '@meridian/kit/run/platform.ts';
 import type { Schema } from '../db/schema.ts';
-import { assertHome, type RegionDirectory } from './home.ts';
 
-export const fenceRoutes = (platform: Platform<Schema>, directory: RegionDirectory): void => {
+export const fenceRoutes = (platform: Platform<Schema>): void => {
   route(platform.internalServer, fenceModeration, async ({ body: { accountId, sagaId } }) => {
-    assertHome(platform.region, directory, accountId);
+    platform.wall(accountId);
     const { fencedAt } = await platform.db.transaction((tx) =>
       fenceAccount(tx, { accountId, sagaId, now: platform.now() }),
     );

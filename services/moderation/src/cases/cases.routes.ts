@@ -1,4 +1,4 @@
-import { notFound } from '@meridian/contracts/common.ts';
+import { idOf, notFound } from '@meridian/contracts/common.ts';
 import {
   decideCase as decideCaseEndpoint,
   getCase,
@@ -7,26 +7,24 @@ import {
   listCases,
   submitAppeal as submitAppealEndpoint,
 } from '@meridian/contracts/moderation.ts';
+import { instant, pageFrom, readCursor } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { Platform } from '@meridian/kit/run/platform.ts';
-import { assertHome, type RegionDirectory } from '../account/home.ts';
+import { z } from 'zod';
 import type { Schema } from '../db/schema.ts';
 import type { ModerationDeps } from '../deps.ts';
 import type { LiveRules } from '../rules/live-rules.ts';
 import { findCase, listCaseRows } from './case.store.ts';
-import { readCursor, writeCursor } from './case-cursor.ts';
 import { decideCase } from './decide-case.ts';
 import { submitAppeal } from './submit-appeal.ts';
 import { viewCases, viewProtection } from './view-case.ts';
 
-export const caseRoutes = (
-  platform: Platform<Schema>,
-  directory: RegionDirectory,
-  deps: ModerationDeps,
-  rules: LiveRules,
-): void => {
-  const { db, region, publicServer, internalServer, log } = platform;
+/** The list of work goes by urgency, then by the time a case is due. */
+const place = z.strictObject({ urgency: z.int().min(0).max(2), dueAt: instant, id: idOf('cas') });
+
+export const caseRoutes = (platform: Platform<Schema>, deps: ModerationDeps, rules: LiveRules): void => {
+  const { db, wall, publicServer, internalServer, log } = platform;
 
   const viewOne = async (caseId: string) => {
     const row = await findCase(db.read, caseId);
@@ -40,7 +38,7 @@ export const caseRoutes = (
   }));
 
   route(publicServer, submitAppealEndpoint, async ({ auth: { accountId }, body: { caseId, text } }) => {
-    assertHome(region, directory, caseId);
+    wall(caseId);
     const { reviewHours } = rules.current().policy;
     const { appealId, dueAt } = await db.transaction((tx) =>
       submitAppeal(tx, deps, { accountId, caseId, text, reviewHours }),
@@ -50,25 +48,22 @@ export const caseRoutes = (
 
   route(publicServer, listCases, async ({ query, auth }) => {
     const { cursor, limit, state, appealed, accountId } = query;
-    if (accountId) assertHome(region, directory, accountId);
+    if (accountId) wall(accountId);
     const filter = { state, accountId, ...(appealed && { appealed: appealed === 'true' }) };
-    const rows = await listCaseRows(db.read, filter, cursor ? readCursor(cursor) : undefined, limit + 1);
-    const page = rows.slice(0, limit);
-    const last = page.at(-1);
-    const next =
-      rows.length > limit && last ? writeCursor({ urgency: last.urgency, dueAt: last.due_at, id: last.id }) : null;
-    log.info({ staffId: auth.staffId, cases: page.map(({ id }) => id) }, 'cases were read');
-    return { status: 200, body: { items: await viewCases(db.read, deps, page), next } };
+    const found = await listCaseRows(db.read, filter, readCursor(place, cursor), limit + 1);
+    const { rows, next } = pageFrom(found, limit, place, ({ urgency, due_at: dueAt, id }) => ({ urgency, dueAt, id }));
+    log.info({ staffId: auth.staffId, cases: rows.map(({ id }) => id) }, 'cases were read');
+    return { status: 200, body: { items: await viewCases(db.read, deps, rows), next } };
   });
 
   route(publicServer, getCase, async ({ params: { caseId }, auth }) => {
-    assertHome(region, directory, caseId);
+    wall(caseId);
     log.info({ staffId: auth.staffId, cases: [caseId] }, 'cases were read');
     return { status: 200, body: await viewOne(caseId) };
   });
 
   route(publicServer, decideCaseEndpoint, async ({ params: { caseId }, body, auth: { staffId } }) => {
-    assertHome(region, directory, caseId);
+    wall(caseId);
     const { overrideDays } = rules.current().policy;
     await db.transaction((tx) =>
       decideCase(tx, deps, { caseId, staffId, verdict: body.decision, reason: body.reason, overrideDays }),
@@ -78,7 +73,7 @@ export const caseRoutes = (
   });
 
   route(internalServer, getModerationStanding, async ({ params: { accountId } }) => {
-    assertHome(region, directory, accountId);
+    wall(accountId);
     const open = await db.read
       .selectFrom('moderation_case')
       .select('id')

@@ -7,18 +7,13 @@ import {
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { Platform } from '@meridian/kit/run/platform.ts';
-import { assertHome, type RegionDirectory } from '../account/home.ts';
 import type { Schema } from '../db/schema.ts';
 import { type SubmissionFlow, submitPerson } from './submit-person.ts';
 import { findVerification } from './verification.store.ts';
 import { notRequiredView, viewVerification } from './view-verification.ts';
 
 /** `flow` is absent in a region that asks for no real name. */
-export const verificationRoutes = (
-  platform: Platform<Schema>,
-  directory: RegionDirectory,
-  flow: SubmissionFlow | undefined,
-): void => {
+export const verificationRoutes = (platform: Platform<Schema>, flow: SubmissionFlow | undefined): void => {
   const viewOf = (accountId: string) =>
     flow ? viewVerification(platform.db.read, flow, accountId) : Promise.resolve(notRequiredView);
 
@@ -36,7 +31,7 @@ export const verificationRoutes = (
   });
 
   route(platform.internalServer, getVerificationStanding, async ({ params: { accountId } }) => {
-    assertHome(platform.region, directory, accountId);
+    platform.wall(accountId);
     const rank = (await findVerification(platform.db.read, accountId))?.rank ?? 0;
     return {
       status: 200,

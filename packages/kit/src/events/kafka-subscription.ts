@@ -1,0 +1,222 @@
+// One member of a group. In order per partition; an offset is committed only after everything before it was handled, so that a member
+// that lost its partition without knowing can move an offset back (duplicates) but never past what was not handled.
+import { errorMessage } from '../error-code.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { atMost } from './deadline.ts';
+import type { DeliveredRecord, RecordHandler, Subscription } from './event-bus.ts';
+import type { EachBatchPayload, Kafka, KafkaMessage } from './kafka-client.ts';
+import { kafkaError } from './kafka-error.ts';
+import { eventIdHeader } from './kafka-producer.ts';
+import { createWatchdog } from './kafka-watchdog.ts';
+import { backOff } from './wait.ts';
+
+export type KafkaTiming = {
+  /** How long a dead member keeps its partitions. */
+  sessionMs: number;
+  /** How long a rebalance waits for members; at least the longest handler. */
+  rebalanceMs: number;
+  /** How long a fetch waits for records; also how soon a member notices that it shall stop. */
+  fetchWaitMs: number;
+  /** No progress for so long while there is something to do: the member is taken for dead. */
+  watchdogMs: number;
+};
+
+type Options = {
+  client: Kafka;
+  log: Logger;
+  group: string;
+  topics: readonly string[];
+  handler: RecordHandler;
+  timing: KafkaTiming;
+  /** Partitions handled side by side. */
+  concurrency: number;
+  /** Records not handled on the given partitions; throws when the brokers do not answer. */
+  lagOf: (partitions: ReadonlyMap<string, readonly number[]>) => Promise<bigint>;
+  /** The member cannot go on in this process. */
+  onFatal: (error: Error) => void;
+};
+
+const commitEveryMs = 500;
+const mostIdLength = 200;
+
+// Whatever other programs may have written: PostgreSQL's text knows no NUL, and an id must fit into an index. Valid JSON has no raw NUL.
+const textOf = (bytes: Buffer | string | null | undefined) => (bytes ?? '').toString().replaceAll('\0', '\uFFFD');
+
+const recordOf = (topic: string, partition: number, message: KafkaMessage): DeliveredRecord => {
+  const header = message.headers?.[eventIdHeader];
+  const id = textOf(Array.isArray(header) ? header[0] : header).slice(0, mostIdLength);
+  return {
+    topic,
+    key: textOf(message.key).slice(0, mostIdLength),
+    eventId: id === '' ? `${topic}/${partition}/${message.offset}` : id,
+    payload: textOf(message.value),
+    partition,
+    offset: BigInt(message.offset),
+  };
+};
+
+export type KafkaSubscription = Subscription & {
+  /** Stops without waiting for the record in hand longer than `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
+};
+
+/** Joins the group; throws a KafkaError when the brokers cannot be reached. Later faults are repeated or reported by `onFatal`. */
+export const createKafkaSubscription = async (options: Options): Promise<KafkaSubscription> => {
+  const { client, log, group, topics, handler, timing } = options;
+  const heartbeatMs = Math.min(3_000, timing.sessionMs / 4);
+  const consumer = client.consumer({
+    groupId: group,
+    allowAutoTopicCreation: false,
+    sessionTimeout: timing.sessionMs,
+    heartbeatInterval: heartbeatMs,
+    rebalanceTimeout: timing.rebalanceMs,
+    maxWaitTimeInMs: timing.fetchWaitMs,
+    metadataMaxAge: 30_000,
+    retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2_000, restartOnFailure: async () => true },
+  });
+  const stopping = new AbortController();
+  const abandoning = new AbortController();
+  // Ends with each rebalance: who waits in a handler gives up, and nothing more is begun on partitions that may be another's now.
+  let epoch = new AbortController();
+  const failures = new Map<string, number>();
+  const pauses = new Set<NodeJS.Timeout>();
+  const inHand = new Set<Promise<void>>();
+  const endEpoch = () => {
+    epoch.abort();
+    epoch = new AbortController();
+  };
+  const watchdog = createWatchdog({
+    quietMs: timing.watchdogMs,
+    busy: () => inHand.size > 0 || pauses.size > 0,
+    lagOf: options.lagOf,
+    onQuiet: (error) => fatal(error),
+  });
+  const fatal = (error: Error) => {
+    if (stopping.signal.aborted) return;
+    log.fatal({ err: error, group }, 'the event consumer cannot go on');
+    watchdog.stop();
+    options.onFatal(error);
+  };
+
+  consumer.on(consumer.events.REBALANCING, endEpoch);
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    endEpoch();
+    watchdog.joined(new Map(Object.entries(payload.memberAssignment)));
+    log.info({ group, assigned: payload.memberAssignment }, 'joined the group');
+    // A start that kafkajs had under way when it was stopped.
+    if (stopping.signal.aborted) void atMost(consumer.disconnect(), 5_000);
+  });
+  consumer.on(consumer.events.HEARTBEAT, watchdog.alive);
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) return fatal(payload.error);
+    if (!stopping.signal.aborted)
+      log.warn({ group, reason: errorMessage(payload.error) }, 'event consumer lost the brokers, joins again');
+  });
+
+  const abandoned = new Promise<never>((_, reject) => {
+    abandoning.signal.addEventListener('abort', () => reject(new Error('closed before the record was handled')));
+  });
+  abandoned.catch(() => undefined); // only of interest to a batch in hand
+
+  /** Repeats the record after a pause of its partition, while others go on. */
+  const putOff = (lane: string, pause: () => () => void, err: unknown) => {
+    const count = (failures.get(lane) ?? 0) + 1;
+    failures.set(lane, count);
+    log.warn({ err, group, partition: lane, failures: count }, 'delivery failed, will be repeated');
+    const resume = pause();
+    const timer = setTimeout(
+      () => {
+        pauses.delete(timer);
+        resume();
+      },
+      backOff(count, 100, 5_000),
+    );
+    pauses.add(timer);
+  };
+
+  const handleBatch = async (payload: EachBatchPayload) => {
+    const { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale, pause } = payload;
+    const { topic, partition } = batch;
+    const lane = `${topic}/${partition}`;
+    const mine = epoch;
+    const signal = AbortSignal.any([stopping.signal, mine.signal]);
+    let fault: unknown;
+    const beating = setInterval(() => {
+      heartbeat().catch((error: unknown) => {
+        fault ??= error;
+        if (epoch === mine) endEpoch();
+      });
+    }, heartbeatMs / 2);
+    let handled: string | undefined;
+    let committed: string | undefined;
+    let lastCommit = performance.now();
+    const commit = async () => {
+      if (handled === undefined || handled === committed) return;
+      const offset = (BigInt(handled) + 1n).toString();
+      lastCommit = performance.now();
+      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+      committed = handled;
+    };
+    try {
+      for (const message of batch.messages) {
+        if (signal.aborted || !isRunning() || isStale()) break;
+        try {
+          await Promise.race([handler(recordOf(topic, partition, message), { signal }), abandoned]);
+        } catch (err) {
+          // Nothing may escape to kafkajs: it would stop for a TypeError and count its tries for anything else.
+          if (!signal.aborted) putOff(lane, pause, err);
+          break;
+        }
+        failures.delete(lane);
+        watchdog.progressed();
+        if (!mine.signal.aborted) resolveOffset(message.offset);
+        handled = message.offset;
+        if (performance.now() - lastCommit > commitEveryMs) await commit();
+      }
+      if (!abandoning.signal.aborted) await commit();
+    } finally {
+      clearInterval(beating);
+    }
+    // kafkajs's own error: it joins again or connects again.
+    if (fault !== undefined) throw fault;
+  };
+
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...topics], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: options.concurrency,
+      eachBatch: (payload) => {
+        const work = handleBatch(payload);
+        inHand.add(work);
+        return work.finally(() => inHand.delete(work));
+      },
+    });
+  } catch (error) {
+    stopping.abort();
+    watchdog.stop();
+    void atMost(consumer.disconnect(), 5_000);
+    throw kafkaError(error, `joining group ${group}`);
+  }
+  watchdog.start();
+
+  let left: Promise<void> | undefined;
+  const leave = () => {
+    stopping.abort();
+    watchdog.stop();
+    for (const timer of pauses) clearTimeout(timer);
+    left ??= Promise.allSettled([...inHand]).then(() => atMost(consumer.disconnect(), 10_000));
+    return left;
+  };
+  return {
+    stop: leave,
+    close: async (deadlineMs) => {
+      const gone = leave();
+      await atMost(gone, deadlineMs);
+      abandoning.abort();
+      await atMost(gone, 2_000);
+    },
+  };
+};

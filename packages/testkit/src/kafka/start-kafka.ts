@@ -1,0 +1,176 @@
+// Real brokers for tests: Apache Kafka in KRaft mode, one or three, in containers. Ports are chosen and advertised before the start, so a broker
+// that is killed and started again is found where it was. Clients that use `proxied` reach the brokers through a TCP proxy that tests command.
+import { randomBytes } from 'node:crypto';
+import { createKafkaAdmin } from '@meridian/kit/events/kafka-admin.ts';
+import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
+import { pino } from 'pino';
+import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+import { waitFor } from '../wait-for.ts';
+import { engine, ownerLabel, runLabel, sweepContainers, withoutRyukIfMissing } from './container-engine.ts';
+import { freePort } from './free-port.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+export const kafkaImage = (version = '4.1.1') => `apache/kafka:${version}`;
+
+type Broker = { id: number; port: number; upstream: number; proxy: TcpProxy; container: StartedTestContainer };
+
+/** Publishes its ports on 127.0.0.1 only. */
+class LoopbackContainer extends GenericContainer {
+  protected override async beforeContainerCreated(): Promise<void> {
+    for (const bindings of Object.values<{ HostIp?: string }[]>(this.hostConfig.PortBindings ?? {}))
+      for (const binding of bindings) binding.HostIp = '127.0.0.1';
+  }
+}
+
+const labels = { [runLabel]: 'kafka', [ownerLabel]: String(process.pid) };
+// Base64 of 16 bytes, as the storage tool wants it; a cluster of a test lives alone in its network.
+const clusterId = '5L6g3nShT-eMCtK--X86sw';
+
+const environment = (count: number, id: number, port: number, proxied: number): Record<string, string> => {
+  const host = (n: number) => (count === 1 ? 'localhost' : `kafka-${n}`);
+  const copies = String(count);
+  return {
+    CLUSTER_ID: clusterId,
+    KAFKA_NODE_ID: String(id),
+    KAFKA_PROCESS_ROLES: 'broker,controller',
+    KAFKA_LISTENERS: 'INTERNAL://:19092,PLAINTEXT://:9092,PROXIED://:9095,CONTROLLER://:9093',
+    KAFKA_ADVERTISED_LISTENERS: `INTERNAL://${host(id)}:19092,PLAINTEXT://127.0.0.1:${port},PROXIED://127.0.0.1:${proxied}`,
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP:
+      'INTERNAL:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    KAFKA_INTER_BROKER_LISTENER_NAME: 'INTERNAL',
+    KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: Array.from({ length: count }, (_, i) => `${i + 1}@${host(i + 1)}:9093`).join(','),
+    KAFKA_LOG_DIRS: '/var/lib/kafka/data',
+    KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
+    KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: copies,
+    KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS: '3',
+    KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: copies,
+    KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
+    KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: copies,
+    KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR: '1',
+    KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
+    KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS: '1000',
+    // A reordered list of replicas moves the leader within a second or two.
+    KAFKA_AUTO_LEADER_REBALANCE_ENABLE: 'true',
+    KAFKA_LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS: '1',
+    KAFKA_LEADER_IMBALANCE_PER_BROKER_PERCENTAGE: '0',
+    // A killed broker is noticed soon.
+    KAFKA_BROKER_SESSION_TIMEOUT_MS: '6000',
+    KAFKA_BROKER_HEARTBEAT_INTERVAL_MS: '500',
+    KAFKA_REPLICA_LAG_TIME_MAX_MS: '6000',
+    KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE: '2097152',
+    KAFKA_HEAP_OPTS: '-Xms256m -Xmx256m',
+    KAFKA_JVM_PERFORMANCE_OPTS: '-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto',
+  };
+};
+
+export type RunningKafka = Awaited<ReturnType<typeof startKafka>>;
+
+/** Starts the brokers and resolves when all of them answer. Needs a container engine that has the image (`npm run images`). */
+export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; version?: string }) => {
+  await withoutRyukIfMissing();
+  await sweepContainers();
+  const docker = await engine();
+  const network = `meridian-test-${randomBytes(4).toString('hex')}`;
+  if (count > 1) await docker.createNetwork({ Name: network, Labels: labels });
+  const brokers = new Map<number, Broker>();
+  const ids = Array.from({ length: count }, (_, i) => i + 1);
+
+  const startContainer = async (id: number, port: number, upstream: number, proxied: number) => {
+    const container = new LoopbackContainer(kafkaImage(version))
+      .withEnvironment(environment(count, id, port, proxied))
+      .withLabels(labels)
+      .withExposedPorts({ container: 9092, host: port }, { container: 9095, host: upstream })
+      // The broker is asked itself, below: its log is not the same in every image.
+      .withWaitStrategy(Wait.forSuccessfulCommand('true'))
+      .withStartupTimeout(120_000);
+    if (count > 1) container.withNetworkMode(network).withNetworkAliases(`kafka-${id}`);
+    return container.start();
+  };
+  await Promise.all(
+    ids.map(async (id) => {
+      const [port, upstream] = [await freePort(), await freePort()];
+      const proxy = await startTcpProxy({ target: upstream });
+      brokers.set(id, { id, port, upstream, proxy, container: await startContainer(id, port, upstream, proxy.port) });
+    }),
+  );
+  const broker = (id: number): Broker => {
+    const found = brokers.get(id);
+    if (!found) throw new Error(`there is no broker ${id}`);
+    return found;
+  };
+  const addresses = (port: (one: Broker) => number) => ids.map((id) => `127.0.0.1:${port(broker(id))}`);
+  const direct = addresses(({ port }) => port);
+  const container = (id: number) => docker.getContainer(broker(id).container.getId());
+
+  const log = pino({ level: 'silent' });
+  const admin = createKafkaAdmin(createKafkaClient({ brokers: direct, clientId: 'testkit', log }), 20_000);
+  const allAnswer = () =>
+    waitFor(
+      async () =>
+        (await admin.ask('asking the brokers', (client) => client.describeCluster())).brokers.length === count,
+      { timeoutMs: 180_000, everyMs: 200 },
+    );
+  const stop = async () => {
+    await admin.close(2_000);
+    await Promise.all([...brokers.values()].map(({ proxy }) => proxy.close()));
+    await sweepContainers(process.pid);
+  };
+  await allAnswer().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+
+  const partition = async (topic: string, number: number) => {
+    const { topics } = await admin.ask('asking for a leader', (client) =>
+      client.fetchTopicMetadata({ topics: [topic] }),
+    );
+    const found = topics[0]?.partitions.find(({ partitionId }) => partitionId === number);
+    if (!found) throw new Error(`there is no partition ${topic}/${number}`);
+    return found;
+  };
+  const leaderOf = async (topic: string, number: number) => (await partition(topic, number)).leader;
+
+  return {
+    /** Addresses of the brokers. */
+    brokers: direct,
+    /** The same brokers through the proxies. */
+    proxied: addresses(({ proxy }) => proxy.port),
+    proxies: ids.map((id) => broker(id).proxy),
+    proxyOf: (id: number) => broker(id).proxy,
+    /** SIGKILL. What was acknowledged stays in the container's volume. */
+    kill: async (id = 1) => void (await container(id).kill({ signal: 'SIGKILL' })),
+    /** Starts a killed broker on its data; resolves when all brokers answer. */
+    restart: async (id = 1) => {
+      await container(id).start();
+      await allAnswer();
+    },
+    /** Replaces a single broker by an empty one at the same address. */
+    replaceByEmpty: async () => {
+      const { port, upstream, proxy, container: old } = broker(1);
+      await docker.getContainer(old.getId()).remove({ force: true, v: true });
+      broker(1).container = await startContainer(1, port, upstream, proxy.port);
+      await allAnswer();
+    },
+    pause: async (id = 1) => void (await container(id).pause()),
+    unpause: async (id = 1) => void (await container(id).unpause()),
+    leaderOf,
+    /** Moves the leadership of a partition to another broker (`to`, or the next replica); resolves when it leads. Answers its id. */
+    moveLeader: async (topic: string, number: number, to?: number): Promise<number> => {
+      const { leader, replicas } = await partition(topic, number);
+      const next = to ?? replicas.find((replica) => replica !== leader);
+      if (next === undefined) throw new Error(`${topic}/${number} has one replica only`);
+      const order = [next, ...replicas.filter((id) => id !== next)];
+      await admin.ask('moving a leader', (client) =>
+        client.alterPartitionReassignments({
+          topics: [{ topic, partitionAssignment: [{ partition: number, replicas: order }] }],
+        }),
+      );
+      await waitFor(async () => (await leaderOf(topic, number)) === next, { timeoutMs: 30_000, everyMs: 100 });
+      return next;
+    },
+    /** For what a test wants to know or set besides. */
+    ask: admin.ask,
+    stop,
+  };
+};

@@ -1,0 +1,67 @@
+// A TCP proxy whose faults a test commands: connections cut, answers swallowed, no new connections.
+
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+export type TcpProxy = {
+  readonly port: number;
+  /** Cuts every connection; answers how many. */
+  cut(): number;
+  /** While true, requests pass and answers are thrown away. */
+  swallowAnswers: boolean;
+  /** While true, new connections are closed at once and existing ones are cut. */
+  setDown(down: boolean): void;
+  close(): Promise<void>;
+};
+
+/** Listens on 127.0.0.1:`port` and forwards to 127.0.0.1:`target`. */
+export const startTcpProxy = async ({ port = 0, target }: { port?: number; target: number }): Promise<TcpProxy> => {
+  const pairs = new Set<[Socket, Socket]>();
+  let down = false;
+  const server = createServer((client) => {
+    if (down) return void client.destroy();
+    const upstream = connect(target, '127.0.0.1');
+    const pair: [Socket, Socket] = [client, upstream];
+    pairs.add(pair);
+    const end = () => {
+      pairs.delete(pair);
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of pair) {
+      socket.setNoDelay(true);
+      socket.on('error', end);
+      socket.on('close', end);
+    }
+    client.on('data', (data) => upstream.write(data));
+    upstream.on('data', (data) => {
+      if (!proxy.swallowAnswers) client.write(data);
+    });
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = () => {
+    const count = pairs.size;
+    for (const [client, upstream] of [...pairs]) {
+      client.destroy();
+      upstream.destroy();
+    }
+    return count;
+  };
+  const address = server.address();
+  const proxy: TcpProxy = {
+    port: address && typeof address === 'object' ? address.port : port,
+    cut,
+    swallowAnswers: false,
+    setDown: (to) => {
+      down = to;
+      if (down) cut();
+    },
+    close: async () => {
+      cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return proxy;
+};

@@ -1,0 +1,289 @@
+// Both regions in containers, as an operator brings them up: the main job in each, the wall between them, what a service refuses to start with,
+// and what its certificate, its database role and its Kafka principal may not do.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
+import {
+  type ComposeStack,
+  composeAvailable,
+  createComposeStack,
+  outcomeOf,
+  type StackRegion,
+} from './support/compose-stack.ts';
+
+const other = (id: StackRegion): StackRegion => (id === 'cn' ? 'global' : 'cn');
+
+/** Run inside a container: which of the addresses given take a TCP connection. */
+const reachable = `
+import { connect } from 'node:net';
+const open = (address) => new Promise((resolve) => {
+  const [host, port] = address.split(' ');
+  const socket = connect({ host, port: Number(port) });
+  const end = (result) => { socket.destroy(); resolve(result); };
+  // Looking up a name that nobody has takes long, and what is there answers at once.
+  setTimeout(() => end(undefined), 3000);
+  socket.once('connect', () => end(address));
+  socket.once('error', () => end(undefined));
+});
+const found = await Promise.all(process.argv.slice(1).map(open));
+console.log(JSON.stringify(found.filter(Boolean)));
+process.exit(0);
+`;
+
+/** Run inside billing's container: sends one message to the topic given, with billing's own certificate. */
+const sendTo = `
+import { readFileSync } from 'node:fs';
+import { createKafkaClient } from '/meridian/packages/kit/src/events/kafka-client.ts';
+const read = (name) => readFileSync('/run/secrets/INTERNAL_TLS_' + name, 'utf8');
+const log = { warn() {}, debug() {}, trace() {}, info() {} };
+const client = createKafkaClient({ brokers: ['kafka:9093'], clientId: 'billing', log, ssl: { key: read('KEY'), cert: read('CERT'), ca: read('CA') } });
+const producer = client.producer({ retry: { retries: 0 } });
+await producer.connect();
+const outcome = await producer.send({ topic: process.argv[1], acks: -1, messages: [{ key: 'k', value: 'v' }] }).then(() => 'sent', (error) => error.type ?? error.cause?.type ?? error.message);
+await producer.disconnect();
+console.log(outcome);
+`;
+
+/** Run inside a container: the status, or the failure, of a request to another service's internal listener. */
+const ask = `
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+const [url, certificate] = process.argv.slice(1);
+const read = (name) => readFileSync('/run/secrets/INTERNAL_TLS_' + name, 'utf8');
+const own = certificate === 'own' ? { key: read('KEY'), cert: read('CERT') } : {};
+request(url, { ...own, ca: read('CA') }, (answer) => { answer.resume(); console.log(answer.statusCode); })
+  .on('error', (error) => console.log(error.code)).end();
+`;
+
+const available = await composeAvailable();
+
+describeNeeding('docker compose', available, 'both regions in containers', () => {
+  let stack: ComposeStack;
+  const inside = async (container: string, program: string, ...args: string[]) => {
+    const { stdout, stderr } = await stack.exec(container, 'node', '--input-type=module', '-e', program, ...args);
+    return stdout.trim() || stderr.trim();
+  };
+
+  beforeAll(async () => {
+    stack = createComposeStack();
+    await stack.prepare();
+    await stack.up();
+  }, 1_800_000);
+  afterAll(async () => {
+    expect(await stack.down()).toBe('');
+  }, 240_000);
+
+  test('the main job passes in both, at the same time', async () => {
+    const [cn, global] = await Promise.all([stack.journey('cn'), stack.journey('global')]);
+    expect(cn).toContain('journey passed: 13 steps');
+    expect(global).toContain('journey passed: 11 steps');
+  }, 320_000);
+
+  test.each(['cn', 'global'] as const)(
+    'from %s nothing of the other region can be reached',
+    async (id) => {
+      const ports = [4443, 4444, 5432, 9093, 9094, 8443, 9443];
+      const all = await stack.containers();
+      const of = (region: string) =>
+        all.filter(({ name }) => name.startsWith(`${region}-`)).flatMap(({ addresses }) => addresses);
+      expect(of(other(id)).length).toBeGreaterThanOrEqual(13);
+      const foreign = of(other(id)).flatMap((address) => ports.map((port) => `${address} ${port}`));
+      const names = ['billing', 'billing-db', 'kafka', 'edge'].map((name) => `${other(id)}-${name} 4444`);
+      const publicNames = [`api.${other(id)}.localhost 8443`, `api.${other(id)}.localhost 9443`];
+      // In both of its networks, and in the one without a way out.
+      for (const from of [`${id}-identity`, `${id}-moderation`])
+        expect(JSON.parse(await inside(from, reachable, ...foreign, ...names, ...publicNames))).toEqual([]);
+      // The probe itself sees what is there.
+      const own = ['billing 4444', 'billing-db 5432', 'kafka 9093', 'sandbox.localhost 7443'];
+      expect(JSON.parse(await inside(`${id}-identity`, reachable, ...own))).toEqual(own);
+    },
+    60_000,
+  );
+
+  test('listeners on this machine are on loopback alone', async () => {
+    const { stdout } = await stack.compose('ps', '--format', '{{.Ports}}');
+    const published = [...stdout.matchAll(/(\S+):(\d+)->/g)].map(([, host, port]) => `${host}:${port}`);
+    expect([...new Set(published)].sort()).toEqual(['127.0.0.1:7443', '127.0.0.1:8443', '127.0.0.1:9443']);
+  });
+
+  test.each(['cn-billing', 'cn-kafka', 'cn-edge', 'cn-billing-db', 'sandbox'])(
+    '%s has a read-only root, no capability it does not need and no way to more',
+    async (name) => {
+      const { stdout } = await stack.compose('ps', '-q', name);
+      const inspected = await outcomeOf('docker', ['inspect', '-f', '{{json .HostConfig}} ', stdout.trim()]);
+      const host = JSON.parse(inspected.stdout) as Record<string, unknown>;
+      expect(host).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'], Privileged: false });
+      expect(host.SecurityOpt).toContain('no-new-privileges:true');
+      expect(host.Memory).toBeGreaterThan(0);
+      const user = (await stack.exec(name, 'id', '-u')).stdout.trim();
+      if (name !== 'cn-billing-db') expect(user).not.toBe('0');
+    },
+  );
+
+  describeNeeding('docker compose', available, 'production refuses to start', () => {
+    const refused = async (container: string, settings: Record<string, string>, volumes: string[] = []) => {
+      const { code, stderr } = await stack.runOnce(container, settings, volumes);
+      expect(code).not.toBe(0);
+      return stderr;
+    };
+
+    test('without certificates, without verified TLS to its database, without Kafka, with plain addresses: all told at once', async () => {
+      const stderr = await refused('cn-billing', {
+        SECRETS_DIR: '/run/secrets',
+        INTERNAL_TLS_KEY_FILE: '/dev/null',
+        INTERNAL_TLS_CERT_FILE: '/dev/null',
+        INTERNAL_TLS_CA_FILE: '/dev/null',
+        DATABASE_URL: 'postgres://billing_app:some-long-password@billing-db:5432/billing',
+        EVENT_BUS_URL: 'postgres://bus:some-long-password@billing-db:5432/bus',
+        IDENTITY_URL: 'http://identity:4444',
+      });
+      for (const name of ['INTERNAL_TLS_KEY', 'INTERNAL_TLS_CERT', 'INTERNAL_TLS_CA'])
+        expect(stderr).toContain(`${name} is missing: production needs mutual TLS between services`);
+      expect(stderr).toContain('DATABASE_URL must end with sslmode=verify-full');
+      expect(stderr).toContain('DATABASE_URL must name the CA of the database');
+      expect(stderr).toContain('EVENT_BUS_URL must be a kafka:// address in production');
+      expect(stderr).toContain('IDENTITY_URL must begin with https://');
+      expect(stderr).not.toContain('some-long-password');
+    }, 60_000);
+
+    test("with another service's certificate", async () => {
+      const folder = join(stack.folder, 'cn', 'verification');
+      const volumes = ['INTERNAL_TLS_KEY', 'INTERNAL_TLS_CERT'].map((name) => `${join(folder, name)}:/tmp/${name}:ro`);
+      const settings = {
+        INTERNAL_TLS_KEY_FILE: '/tmp/INTERNAL_TLS_KEY',
+        INTERNAL_TLS_CERT_FILE: '/tmp/INTERNAL_TLS_CERT',
+      };
+      expect(await refused('cn-billing', settings, volumes)).toContain(
+        'INTERNAL_TLS_CERT is the certificate of "verification", not of "billing"',
+      );
+    }, 60_000);
+
+    test("with another region's authority: its own database is not believed", async () => {
+      const volumes = [`${join(stack.folder, 'global', 'billing')}:/foreign:ro`];
+      const foreign = readFileSync(join(stack.folder, 'cn', 'billing', 'DATABASE_URL'), 'utf8').replaceAll(
+        '/run/secrets/',
+        '/foreign/',
+      );
+      expect(await refused('cn-billing', { DATABASE_URL: foreign }, volumes)).toMatch(
+        /certificate|self.signed|unable to verify/i,
+      );
+    }, 60_000);
+
+    test('on a database older or newer than the code, naming what mends it', async () => {
+      const last = "(select name from migration where name like 'service/%' order by name desc limit 1)";
+      await stack.sql(
+        'cn-billing-db',
+        'billing',
+        `create table kept as select * from migration where name = ${last}; delete from migration where name = ${last}`,
+      );
+      const older = await refused('cn-billing', {});
+      expect(older).toContain('the database lacks 1 migration(s) of this version');
+      expect(older).toContain('services/billing/src/migrate.ts');
+      await stack.sql(
+        'cn-billing-db',
+        'billing',
+        "insert into migration select * from kept; drop table kept; insert into migration values ('service/9999-from-the-future', now()::text)",
+      );
+      expect(await refused('cn-billing', {})).toContain(
+        '"service/9999-from-the-future", which this version of the code does not know: deploy the newer code',
+      );
+      await stack.sql('cn-billing-db', 'billing', "delete from migration where name = 'service/9999-from-the-future'");
+    }, 60_000);
+  });
+
+  describeNeeding('docker compose', available, 'rights between machines', () => {
+    const asApplication = (text: string) =>
+      stack.sql('cn-billing-db', 'billing', `set session authorization billing_app; ${text}`).then(
+        () => 'done',
+        (error: Error) => error.message,
+      );
+
+    test('a service has no DDL in its database, and billing cannot rewrite what was booked', async () => {
+      expect(await asApplication('create table mine (id int)')).toContain('permission denied for schema public');
+      expect(await asApplication('drop table balance')).toContain('must be owner of table balance');
+      expect(await asApplication('alter table balance disable trigger all')).toContain('must be owner');
+      expect(await asApplication('truncate balance')).toContain('permission denied');
+      for (const table of ['ledger_entry', 'ledger_transaction']) {
+        expect(
+          await asApplication(
+            `update ${table} set created_at = now()`.replace(
+              'ledger_entry set created_at = now()',
+              'ledger_entry set amount = 1',
+            ),
+          ),
+        ).toContain(`permission denied for table ${table}`);
+        expect(await asApplication(`delete from ${table}`)).toContain(`permission denied for table ${table}`);
+      }
+      expect(await asApplication('delete from migration')).toContain('permission denied for table migration');
+      expect(await asApplication('select count(*) from ledger_entry; select count(*) from migration')).toBe('done');
+    }, 60_000);
+
+    test('PostgreSQL takes no connection without TLS, without a certificate of the region, or as superuser', async () => {
+      const tryUrl = async (change: (url: URL) => void) => {
+        const url = new URL(readFileSync(join(stack.folder, 'cn', 'billing', 'DATABASE_URL'), 'utf8'));
+        change(url);
+        const program = `import pg from '/meridian/packages/kit/node_modules/pg/esm/index.mjs';
+          const c = new pg.Client({ connectionString: process.argv[1], connectionTimeoutMillis: 5000 });
+          await c.connect().then(() => console.log('connected'), (e) => console.log(e.message)); await c.end();`;
+        return inside('cn-billing', program, url.href);
+      };
+      expect(await tryUrl(() => undefined)).toBe('connected');
+      expect(
+        await tryUrl((url) => {
+          url.search = '';
+        }),
+      ).toMatch(/no pg_hba.conf entry.*no encryption/);
+      expect(
+        await tryUrl((url) => {
+          url.searchParams.delete('sslcert');
+          url.searchParams.delete('sslkey');
+        }),
+      ).toMatch(/client certificate/);
+      expect(
+        await tryUrl((url) => {
+          url.username = 'postgres';
+        }),
+      ).toMatch(/reject/);
+      expect(
+        await tryUrl((url) => {
+          url.password = 'wrong';
+        }),
+      ).toMatch(/password authentication failed/);
+    }, 60_000);
+
+    test('a service writes its own topic and no other', async () => {
+      expect(await inside('cn-billing', sendTo, 'cn.identity.events')).toMatch(/TOPIC_AUTHORIZATION_FAILED/);
+      // Neither a topic it listens to nor one it may invent.
+      expect(await inside('cn-billing', sendTo, 'cn.moderation.events')).toMatch(/TOPIC_AUTHORIZATION_FAILED/);
+      expect(await inside('cn-billing', sendTo, 'cn.invented.events')).toMatch(/AUTHORIZATION_FAILED|UNKNOWN_TOPIC/);
+    }, 60_000);
+
+    test('an internal listener speaks to holders of a certificate of the region alone', async () => {
+      expect(await inside('cn-identity', ask, 'https://billing:4444/readyz', 'own')).toBe('200');
+      expect(await inside('cn-identity', ask, 'https://billing:4444/readyz', 'none')).toMatch(
+        /CERTIFICATE_REQUIRED|ECONNRESET|EPROTO|SSL/,
+      );
+      expect(await inside('cn-identity', ask, 'https://billing:4443/readyz', 'none')).toMatch(
+        /CERTIFICATE_REQUIRED|ECONNRESET|EPROTO|SSL/,
+      );
+    }, 60_000);
+  });
+
+  // Last, because it makes every container of the region anew.
+  test('secrets, passwords and the private authority of a running region are replaced', async () => {
+    const before = readFileSync(join(stack.folder, 'cn', 'billing', 'INTERNAL_TLS_CA'), 'utf8');
+    expect(await stack.region('rotate', 'cn', 'databases')).toContain('exec billing-db /etc/meridian/roles.sh');
+    for (const service of ['identity', 'verification', 'billing', 'key-issuance', 'moderation'])
+      expect(await stack.exec(`cn-${service}-db`, '/etc/meridian/roles.sh')).toMatchObject({ code: 0 });
+    await stack.region('rotate', 'cn', 'ca');
+    const both = readFileSync(join(stack.folder, 'cn', 'billing', 'INTERNAL_TLS_CA'), 'utf8');
+    expect(both.split('BEGIN CERTIFICATE').length).toBe(3);
+    expect(both).toContain(before.trim());
+    await stack.up('--force-recreate', '--always-recreate-deps', 'cn-edge', 'sandbox');
+    expect(await stack.region('rotate', 'cn', 'ca-finish')).toContain('replaced');
+    expect(readFileSync(join(stack.folder, 'cn', 'billing', 'INTERNAL_TLS_CA'), 'utf8')).not.toContain(before.trim());
+    const region = await stack.get('cn', '/v1/region');
+    expect(region).toMatchObject({ status: 200, body: { id: 'cn' } });
+  }, 400_000);
+});

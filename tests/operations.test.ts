@@ -1,0 +1,56 @@
+// Every command of docs/operations.md is run by a test, or stands in a block that says it is not.
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const blocks = [...read('docs/operations.md').matchAll(/^```([a-z][a-z -]*)\n([\s\S]*?)^```/gm)].map(
+  ([, kind, text]) => ({
+    kind: kind as string,
+    lines: (text as string).trim().split('\n'),
+  }),
+);
+
+/** The line of a test or script that runs the command. */
+const runBy: Readonly<Record<string, { file: string; by: string }>> = {
+  'scripts/install/docker-compose.sh': { file: '.ci/run', by: 'scripts/install/docker-compose.sh' },
+  'npm run images': { file: 'tests/support/compose-stack.ts', by: "script('images')" },
+  'npm run image': { file: 'tests/support/compose-stack.ts', by: "script('image')" },
+  'npm run region -- init <id> --sandbox': { file: 'tests/support/compose-stack.ts', by: "'init', id, '--sandbox'" },
+  'docker compose up --detach --wait': { file: 'tests/support/compose-stack.ts', by: "'up', '--detach', '--wait'" },
+  'npm run journey -- --base <url> --sandbox <url> --ca <file>': {
+    file: 'tests/support/compose-stack.ts',
+    by: "'--base'",
+  },
+  'docker compose down --volumes': { file: 'tests/support/compose-stack.ts', by: "'down', '--volumes'" },
+  'npm run region -- rotate <id> databases': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'databases'" },
+  'npm run region -- rotate <id> ca': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'ca')" },
+  'npm run region -- rotate <id> ca-finish': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'ca-finish'" },
+  'docker compose exec <id>-billing-db /etc/meridian/roles.sh': {
+    file: 'tests/compose.int.test.ts',
+    by: "'/etc/meridian/roles.sh'",
+  },
+  'docker compose up --detach --wait --force-recreate --always-recreate-deps <id>-edge sandbox': {
+    file: 'tests/compose.int.test.ts',
+    by: "up('--force-recreate', '--always-recreate-deps', 'cn-edge', 'sandbox')",
+  },
+};
+
+const general = (line: string) =>
+  line
+    .replace(/\b(init|rotate) (cn|global)\b/, '$1 <id>')
+    .replace(/\b(cn|global)-(billing-db|edge)\b/, '<id>-$2')
+    .replaceAll(/https:\S+/g, '<url>')
+    .replace(/--ca \S+/, '--ca <file>');
+
+test('blocks of commands are marked, and those that are not run say so', () => {
+  expect([...new Set(blocks.map(({ kind }) => kind))].sort()).toEqual(['sh', 'sh not-run']);
+});
+
+test.each([...new Set(blocks.filter(({ kind }) => kind === 'sh').flatMap(({ lines }) => lines.map(general)))])(
+  '"%s" is run',
+  (command) => {
+    const found = runBy[command];
+    expect(found).toBeDefined();
+    expect(read(found?.file as string)).toContain(found?.by);
+  },
+);

@@ -1,0 +1,85 @@
+// Each of the six programs started alone, as an operator starts it: a further replica beside the running copy, configured by its environment only.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { serviceNames } from '@meridian/contracts/endpoint.ts';
+import { startTestCopy, type TestCopy } from './support/test-copy.ts';
+
+const root = new URL('../', import.meta.url).pathname;
+let copy: TestCopy;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  copy = await startTestCopy();
+}, 60_000);
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(() => copy.stop());
+
+const launch = (service: string, env: Record<string, string>) => {
+  const child = spawn(process.execPath, [`services/${service}/src/main.ts`], {
+    cwd: root,
+    env: { PATH: process.env.PATH, ...env },
+  });
+  children.push(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk));
+  return { child, output: () => output, exit: new Promise<number | null>((resolve) => child.once('exit', resolve)) };
+};
+
+/** The public address, from the line the program logs when it is up. */
+const addressOf = async (program: ReturnType<typeof launch>) => {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    const found = /"public":"(http:[^"]+)"/.exec(program.output())?.[1];
+    if (found) return found;
+    if (program.child.exitCode !== null || performance.now() > deadline)
+      throw new Error(`not up:\n${program.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+};
+
+describe.each(serviceNames.map((name) => [name]))('%s', (service) => {
+  test('starts alone, is ready, and ends on SIGTERM with 0', async () => {
+    const env = {
+      ...copy.region('cn').env(service),
+      PUBLIC_LISTEN: '127.0.0.1:0',
+      INTERNAL_LISTEN: '127.0.0.1:0',
+      LOG_LEVEL: 'info',
+    };
+    const program = launch(service, env);
+    const address = await addressOf(program);
+    const ready = await fetch(`${address}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ready' }]);
+    program.child.kill('SIGTERM');
+    expect(await program.exit).toBe(0);
+  }, 60_000);
+
+  test('without configuration names every missing variable at once and no value, and ends with 1', async () => {
+    const program = launch(service, { REGION: 'cn', SERVICE_KEY: 'a-secret-that-must-not-be-printed' });
+    expect(await program.exit).toBe(1);
+    const text = program.output();
+    for (const name of [
+      'MERIDIAN_MODE',
+      'PUBLIC_LISTEN',
+      'INTERNAL_LISTEN',
+      'SERVICE_KEY',
+      'SERVICE_KEYS',
+      'ISSUER',
+      'JWKS_URL',
+    ])
+      expect(text).toContain(name);
+    expect(text).not.toContain('a-secret-that-must-not-be-printed');
+    expect(text).not.toMatch(/at .*\.ts:\d+/);
+  }, 30_000);
+});
+
+test('an address that the whole network could reach is refused in the embedded mode', async () => {
+  const program = launch('billing', {
+    ...copy.region('cn').env('billing'),
+    PUBLIC_LISTEN: '0.0.0.0:0',
+    INTERNAL_LISTEN: '127.0.0.1:0',
+  });
+  expect(await program.exit).toBe(1);
+  expect(program.output()).toContain('PUBLIC_LISTEN');
+}, 30_000);
