@@ -73,6 +73,8 @@ export const openStage = async (progress: (line: string) => void) => {
       SERVICE_KEY: tokens.servicePrivatePem('key-issuance'),
       SERVICE_KEYS: JSON.stringify(tokens.servicePems),
       ISSUER: issuer,
+      // Asked for sessions that were ended: the key server of the bench says there are none.
+      IDENTITY_URL: jwks.origin,
       JWKS_URL: jwks.url,
       LOG_LEVEL: 'fatal',
       KEY_PEPPERS: JSON.stringify(secrets),
