@@ -32,12 +32,19 @@ const startPart = async (orders: PartOrders, heard: (told: Told) => void) => {
   const child: ChildProcess = spawn(process.execPath, [script, JSON.stringify(orders)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  let failure: Error | undefined;
+  const ended = new Promise<void>((resolve) =>
+    child.once('exit', (code) => {
+      failure = new Error(`the ${orders.part} service ended with ${code}`);
+      resolve();
+    }),
+  );
   await new Promise<void>((resolve, reject) => {
     child.on('message', (told: Told) => (told.told === 'ready' ? resolve() : heard(told)));
     child.once('exit', (code) => reject(new Error(`the ${orders.part} service ended with ${code}`)));
   });
   return {
+    failed: () => failure,
     ask: (message: Ask) => void child.send(message),
     stop: async () => {
       if (child.connected) child.send({ ask: 'stop' } satisfies Ask);
@@ -48,9 +55,13 @@ const startPart = async (orders: PartOrders, heard: (told: Told) => void) => {
   };
 };
 
-const untilDone = async (what: string, done: () => boolean) => {
+const untilDone = async (what: string, parts: readonly { failed(): Error | undefined }[], done: () => boolean) => {
   const deadline = performance.now() + patienceMs;
   while (!done()) {
+    for (const part of parts) {
+      const failure = part.failed();
+      if (failure) throw failure;
+    }
     if (performance.now() > deadline) throw new Error(`${what}: not done within ${patienceMs / 1_000} s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -128,6 +139,7 @@ const withServices = async <T>(
     sourceUrl: string;
     published: () => Extract<Told, { told: 'published' }> | undefined;
     applied: ReadonlyMap<string, number>;
+    until: (what: string, done: () => boolean) => Promise<void>;
   }) => Promise<T>,
 ): Promise<T> => {
   const topic = `${region}.${scene}.events`;
@@ -139,7 +151,7 @@ const withServices = async <T>(
   for (const url of [sourceUrl, targetUrl]) await migrate({ url, migrations: historyMigrations, log });
   const applied = new Map<string, number>();
   let published: Extract<Told, { told: 'published' }> | undefined;
-  const parts: { stop(): Promise<void> }[] = [];
+  const parts: Awaited<ReturnType<typeof startPart>>[] = [];
   const start = async (part: PartOrders['part'], databaseUrl: string) => {
     const started = await startPart({ part, databaseUrl, busUrl, topic }, (told) => {
       if (told.told === 'published') published = told;
@@ -151,22 +163,23 @@ const withServices = async <T>(
   try {
     const publishing = await start('publishing', sourceUrl);
     const startConsuming = async () => void (await start('consuming', targetUrl));
-    return await play({ publishing, startConsuming, sourceUrl, published: () => published, applied });
+    const until = (what: string, done: () => boolean) => untilDone(what, parts, done);
+    return await play({ publishing, startConsuming, sourceUrl, published: () => published, applied, until });
   } finally {
     await Promise.all(parts.map((part) => part.stop()));
   }
 };
 
 const measureLatency = (ground: Ground) =>
-  withServices(ground, 'latency', async ({ publishing, startConsuming, published, applied }) => {
+  withServices(ground, 'latency', async ({ publishing, startConsuming, published, applied, until }) => {
     publishing.ask({ ask: 'relay' });
     await startConsuming();
     await new Promise((resolve) => setTimeout(resolve, 3_000)); // both have joined and are warm
     publishing.ask({ ask: 'publish', perSecond, seconds });
-    await untilDone('publishing', () => published() !== undefined);
+    await until('publishing', () => published() !== undefined);
     const sent = published();
     if (!sent) throw new Error('unreachable');
-    await untilDone('the last effect', () => applied.size >= sent.at.length);
+    await until('the last effect', () => applied.size >= sent.at.length);
     const ms = sent.at.map(([id, at]) => Math.max(0, (applied.get(id) ?? Number.NaN) - at)).sort((a, b) => a - b);
     const rate = sent.at.length / sent.seconds;
     ground.progress(
@@ -180,12 +193,12 @@ const measureLatency = (ground: Ground) =>
   });
 
 const measureDrain = (ground: Ground) =>
-  withServices(ground, 'drain', async ({ publishing, startConsuming, sourceUrl, applied }) => {
+  withServices(ground, 'drain', async ({ publishing, startConsuming, sourceUrl, applied, until }) => {
     const ids = await fillOutbox(sourceUrl);
     const began = performance.now();
     publishing.ask({ ask: 'relay' });
     await startConsuming();
-    await untilDone('the drain', () => applied.size >= ids.length);
+    await until('the drain', () => applied.size >= ids.length);
     const took = (performance.now() - began) / 1_000;
     if (!ids.every((id) => applied.has(id))) throw new Error('an event of the backlog did not take effect');
     ground.progress(`${ground.name}: ${ids.length} events drained in ${took.toFixed(1)} s`);
