@@ -43,7 +43,7 @@ const signUp = async (region: string, identifier: Identifier, idempotencyKey: st
     api,
     identifier,
     token: body.accessToken,
-    refreshToken: body.refreshToken,
+    refreshToken: body.refreshToken ?? '',
     accountId: body.accountId,
     secret: key.body.secret,
   };

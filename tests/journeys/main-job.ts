@@ -121,7 +121,7 @@ const register: Step = {
     });
     assert.equal(body.created, true);
     s.token = body.accessToken;
-    s.refreshToken = body.refreshToken;
+    s.refreshToken = body.refreshToken ?? '';
     s.accountId = body.accountId;
     return `${body.accountId} (by ${s.identifier.kind})`;
   },

@@ -74,7 +74,7 @@ export const createRecharge = endpoint({
   method: 'POST',
   path: '/v1/billing/recharges',
   summary: 'Recharge the balance through a payment channel',
-  auth: { kind: 'user' },
+  auth: { kind: 'user', introspect: true },
   idempotent: true,
   body: z.strictObject({ channel: z.string().min(1).max(40), amount: positiveNanoAmount, currency }),
   answers: { 201: paymentOrder },

@@ -22,6 +22,11 @@ export const unavailable = problem('unavailable', 503, 'Not available at the mom
 // Problems of regions and accounts.
 export const regionMismatch = problem('region_mismatch', 421, 'This belongs to another region');
 export const accountCancelled = problem('account_cancelled', 403, 'The account is cancelled');
+export const accountRestricted = problem(
+  'account_restricted',
+  403,
+  'The account was recovered a short while ago; this is possible again when its cooling-off has ended',
+);
 
 // Problems of idempotency keys.
 export const idempotencyKeyRequired = problem(
@@ -55,6 +60,7 @@ export const problemsOf = (e: EndpointDefinition) => {
   ];
   if (e.method !== 'GET') all.push(bodyTooLarge, malformedBody, unsupportedMediaType);
   if (e.auth.kind === 'user') all.push(unauthenticated, regionMismatch, accountCancelled);
+  if (e.auth.kind === 'user' && e.auth.introspect) all.push(accountRestricted);
   if (e.auth.kind === 'staff' || e.auth.kind === 'service' || e.auth.kind === 'certificate')
     all.push(unauthenticated, forbidden, regionMismatch);
   if (e.idempotent) all.push(idempotencyKeyRequired, idempotencyKeyReused, idempotencyTwinInFlight);

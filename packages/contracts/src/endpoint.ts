@@ -16,7 +16,8 @@ export type StaffRole = (typeof staffRoles)[number];
  */
 export type EndpointAuth =
   | { readonly kind: 'none' }
-  | { readonly kind: 'user' }
+  /** `introspect`: identity is asked about the token for every request, so a session that was ended a moment ago is refused at once. */
+  | { readonly kind: 'user'; readonly introspect?: true }
   | { readonly kind: 'staff'; readonly roles: readonly StaffRole[] }
   | { readonly kind: 'service'; readonly callers: readonly ServiceName[] }
   | { readonly kind: 'certificate'; readonly callers: readonly ServiceName[] }

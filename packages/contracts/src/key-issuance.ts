@@ -124,7 +124,7 @@ export const createKey = endpoint({
   method: 'POST',
   path: '/v1/keys',
   summary: 'Create an API key; its secret is shown in this answer only',
-  auth: { kind: 'user' },
+  auth: { kind: 'user', introspect: true },
   idempotent: true,
   body: z.strictObject({
     name: personText(60),

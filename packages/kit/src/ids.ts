@@ -24,5 +24,15 @@ export const ulid = (now: Date): string =>
 /** A new id such as `acc_<region>_01J...`. */
 export const newId = (prefix: string, region: string, now: Date): string => `${prefix}_${region}_${ulid(now)}`;
 
+const time = /^[a-z]{2,8}_[a-z]{2,12}_([0-9A-HJKMNP-TV-Z]{10})[0-9A-HJKMNP-TV-Z]{16}$/;
+
+/** When an id was drawn, to the millisecond; undefined when the text is not an id. */
+export const timeOfId = (id: string): Date | undefined => {
+  const text = time.exec(id)?.[1];
+  return text === undefined
+    ? undefined
+    : new Date(Number([...text].reduce((sum, character) => sum * 32n + BigInt(alphabet.indexOf(character)), 0n)));
+};
+
 /** The region an id names, from its public part alone; undefined when the text is not an id. */
 export const regionOfId = (id: string): string | undefined => form.exec(id)?.[1];

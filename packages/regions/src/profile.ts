@@ -71,6 +71,8 @@ export const profileSchema = z.strictObject({
     termsVersion: z.string().min(1).max(40),
     termsUrl: z.url(),
   }),
+  /** WebAuthn: the domain passkeys belong to, and the pages that may use them (https://www.w3.org/TR/webauthn-3/#rp-id). */
+  passkeys: z.strictObject({ rpId: z.string().min(1).max(253), origins: z.array(z.url()).min(1) }),
   realName,
   payment: z.strictObject({
     channels: z.array(z.enum(paymentChannels)).min(1),
@@ -99,6 +101,11 @@ export const defineProfile = (value: z.input<typeof profileSchema>): Profile =>
       path: ['registration', 'phoneCountry'],
       message: 'phone_code needs the country whose mobiles may be texted',
     })
+    .refine(
+      ({ passkeys: { rpId, origins } }) =>
+        origins.map((origin) => new URL(origin).hostname).every((host) => host === rpId || host.endsWith(`.${rpId}`)),
+      { path: ['passkeys', 'origins'], message: 'a page lies outside of the domain of its passkeys' },
+    )
     .refine((p) => BigInt(p.payment.minimumRecharge) <= BigInt(p.payment.maximumRecharge), {
       path: ['payment', 'minimumRecharge'],
       message: 'minimum is above maximum',

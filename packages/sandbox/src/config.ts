@@ -50,6 +50,7 @@ const regionSecrets = z.strictObject({
   waffo: z.strictObject({ merchantId: z.string().min(8), apiKey: z.string().min(32), merchantKey: keyPair }),
   model: z.strictObject({ apiKey: z.string().min(32) }),
   logins: loginSecrets,
+  captcha: z.strictObject({ secret: z.string().min(32) }),
 });
 
 export const sandboxSecrets = z.strictObject({

@@ -40,6 +40,7 @@ export const operatorView = (secrets: SandboxSecrets, region: string, { origin, 
       merchantPrivateKey: own.waffo.merchantKey.privateKey,
       waffoPublicKey: waffoPlatform.key.publicKey,
     },
+    captcha: { endpoint: `${origin}/captcha/siteverify`, secret: own.captcha.secret },
     model: { baseUrl: `${origin}/v1`, apiKey: own.model.apiKey },
     logins: {
       xiaomi: { ...own.logins.xiaomi, accountEndpoint: `${origin}/xiaomi`, openEndpoint: `${origin}/xiaomi` },

@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { aliyunGateway } from './aliyun/gateway.routes.ts';
+import { captchaRoutes, createCaptchaPart } from './captcha/captcha.routes.ts';
 import { type SandboxConfig, sandboxSecrets } from './config.ts';
 import { controlRoutes } from './control/control.routes.ts';
 import { frontPage } from './http/front-page.ts';
@@ -70,7 +71,9 @@ export const startSandbox = async (config: SandboxConfig) => {
   app.get('/model', async (_request, reply) => sendPage(reply, modelsPage(config.models, origin())));
   inboxRoutes(app, inbox);
   const logins = await loginRoutes(app, { secrets, now, origin, pushTimeoutMs: config.notifications.timeoutMs });
-  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model, ...logins]);
+  const captcha = createCaptchaPart();
+  captchaRoutes(app, { part: captcha, secrets, now });
+  controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model, captcha, ...logins]);
   oidcClientRoutes(app, clients);
   wechatControlRoutes(app, wechatDesk);
   waffoControlRoutes(app, waffoDesk);

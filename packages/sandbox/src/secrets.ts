@@ -70,6 +70,7 @@ const drawRegion = async (region: string): Promise<RegionSecrets> => ({
   waffo: { merchantId: `M${randomDigits(12)}`, apiKey: randomText(48), merchantKey: await drawRsaKey() },
   model: { apiKey: `sk-sandbox-${randomText(40)}` },
   logins: await drawLogins(region),
+  captcha: { secret: randomText(40) },
 });
 
 /** One set per region, plus the outside parties' own keys. Takes about a second: RSA keys of 2,048 bits. */

@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => sandbox.stop());
 
 const logins = ['xiaomi', 'wechat', 'weibo', 'qq', 'alipay', 'apple', 'google', 'facebook'];
-const parts = ['sms', 'mail', 'oidc', 'real-name', 'wechat-pay', 'waffo', 'model', ...logins];
+const parts = ['sms', 'mail', 'oidc', 'real-name', 'wechat-pay', 'waffo', 'model', 'captcha', ...logins];
 
 describe('control', () => {
   test('shows, sets and resets the faults of every part', async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ServiceName, type StaffRole, serviceNames } from '@meridian/contracts/endpoint.ts';
 import { newId } from '@meridian/kit/ids.ts';
-import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { decodeJwt, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { SuiteTokens } from './endpoint-suite/suite-types.ts';
 
 export type TestIssuer = {
@@ -24,8 +24,10 @@ export type TestIssuer = {
   readonly serviceToken: (call: { caller: ServiceName; audience: ServiceName; region?: string }) => Promise<string>;
   /** All tokens the endpoint suite wants, for `service` and these two accounts. */
   readonly suiteTokens: (service: ServiceName, accounts: { user: string; otherUser: string }) => Promise<SuiteTokens>;
-  /** Serves the key set on the loopback interface; answers its address. */
-  readonly serve: () => Promise<{ url: string; close: () => Promise<void> }>;
+  /** Serves the key set on the loopback interface; answers its address. At `origin` it answers introspection as identity does. */
+  readonly serve: () => Promise<{ url: string; origin: string; close: () => Promise<void> }>;
+  /** Accounts whose tokens introspection calls ended. */
+  readonly ended: Set<string>;
 };
 
 const pem = (key: unknown, type: 'pkcs8' | 'spki') => (key as KeyObject).export({ type, format: 'pem' }).toString();
@@ -103,8 +105,17 @@ export const createTestIssuer = async (options: {
       60,
     );
 
+  const ended = new Set<string>();
+  const introspect = (token: string) => {
+    const { sub = '', sid } = decodeJwt(token);
+    return ended.has(sub)
+      ? { active: false }
+      : { active: true, sub, sid, token_type: 'Bearer', restricted_until: null };
+  };
+
   return {
     issuer,
+    ended,
     jwks,
     servicePems: each((pair) => pem(pair.publicKey, 'spki')),
     serviceJwks: each((pair) => pair.jwk),
@@ -123,12 +134,21 @@ export const createTestIssuer = async (options: {
       foreignRegionService: (caller) => serviceToken({ caller, audience: service, region: foreignRegion }),
     }),
     serve: async () => {
-      const server = createServer((_, response) =>
-        response.setHeader('content-type', 'application/json').end(JSON.stringify(jwks)),
-      );
+      const server = createServer((request, response) => {
+        response.setHeader('content-type', 'application/json');
+        if (request.url !== '/internal/v1/introspect') return void response.end(JSON.stringify(jwks));
+        const chunks: Buffer[] = [];
+        request.on('data', (chunk: Buffer) => chunks.push(chunk));
+        request.on('end', () => {
+          const { token } = JSON.parse(Buffer.concat(chunks).toString()) as { token: string };
+          response.end(JSON.stringify(introspect(token)));
+        });
+      });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       return {
-        url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`,
+        url: `${origin}/jwks.json`,
+        origin,
         close: async () => {
           server.closeAllConnections();
           await new Promise((resolve) => server.close(resolve));

@@ -42,6 +42,7 @@ export const startBilling = async (
     directory: region.directory,
     corsOrigins: profile.corsOrigins,
     config,
+    identityUrl: config.IDENTITY_URL,
     migrations: migrationsFor(profile.currency),
     overrides,
   });

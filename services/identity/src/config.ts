@@ -25,9 +25,19 @@ const variables = z.object({
   /** Codes sent on request of one network (/24 or /64). */
   CODES_PER_NETWORK_HOUR: integer(1, 1_000_000).default(60),
   CODES_PER_NETWORK_DAY: integer(1, 1_000_000).default(300),
+  /** Codes that one network may ask for in an hour before a captcha is demanded of it. */
+  CODES_BEFORE_CAPTCHA: integer(0, 1_000_000).default(5),
+  CAPTCHA_ENDPOINT: url('http', 'https'),
+  CAPTCHA_SECRET: secret,
   /** The spend breaker: codes of the whole region. */
   CODES_PER_HOUR: integer(1, 10_000_000).default(3_000),
   CODES_PER_DAY: integer(1, 10_000_000).default(30_000),
+  /** Header in which the edge proxy names a caller's country or city. The proxy must drop the client's own. */
+  PLACE_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,60}$/)
+    .transform((name) => name.toLowerCase())
+    .optional(),
   OIDC_ISSUER: url('http', 'https'),
   OIDC_CLIENT_ID: z.string().min(1).max(200),
   OIDC_CLIENT_SECRET: secret,

@@ -7,7 +7,10 @@ import { sweepLeftovers } from './cancellation/personal-tables.ts';
 import { deleteOldCodes } from './codes/code.store.ts';
 import { deleteOldCounts } from './codes/limit.store.ts';
 import type { IdentityDeps } from './deps.ts';
+import { deleteOldPending } from './factors/factor.store.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { sendNotices } from './notices/send-notices.ts';
+import { deleteOldChallenges } from './passkeys/passkey.store.ts';
 import { deleteExpiredLogs } from './security-log/security-log.store.ts';
 import { deleteOldSessions } from './sessions/session.store.ts';
 import { deleteOldSignIns } from './staff/staff.store.ts';
@@ -28,6 +31,7 @@ export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buf
   });
 
   every(500, 'fences', () => sweepFences(deps));
+  every(500, 'notices', () => sendNotices(deps));
   every(minute, 'signing keys', async () => {
     if (await db.transaction((tx) => rotateSigningKeys(tx, deps))) log.info('another signing key is in use');
   });
@@ -42,6 +46,8 @@ export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buf
     await deleteOldCounts(db.read, now());
     await deleteOldSessions(db.read, now());
     await deleteOldSignIns(db.read, now());
+    await deleteOldPending(db.read, now());
+    await deleteOldChallenges(db.read, now());
     await db.transaction((tx) => deleteExpiredLogs(tx, now(), region.profile.retention.securityLog.months));
   });
   every(60 * minute, 'erasure proof', async () => {

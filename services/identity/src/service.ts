@@ -1,27 +1,38 @@
 // The composition root of identity: what it is made of, which routes and reactions it has.
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { createPlatform, type Overrides, type Platform, type Running } from '@meridian/kit/run/platform.ts';
+import { serviceCounter } from '@meridian/kit/telemetry/service-metrics.ts';
 import { accountRoutes } from './account/account.routes.ts';
 import { makeFencesDue } from './cancellation/cancellation.store.ts';
 import { cancellationReactions } from './cancellation/cancellations.reactions.ts';
 import { cancellationRoutes } from './cancellation/cancellations.routes.ts';
+import { createCaptcha } from './captcha/captcha.ts';
 import { createCodeSecrets } from './codes/code-secrets.ts';
 import { codeRoutes } from './codes/codes.routes.ts';
 import { createDelivery } from './codes/delivery.ts';
 import { identifierWindows } from './codes/limits.ts';
 import { type IdentityConfig, readConfig } from './config.ts';
 import { createContactVault } from './contacts/contact-vault.ts';
-import { deriveKey } from './crypto/mac.ts';
+import { contactRoutes } from './contacts/contacts.routes.ts';
+import { deriveKey, mac } from './crypto/mac.ts';
 import type { IdentitySchema } from './db/schema.ts';
 import type { IdentityDeps } from './deps.ts';
+import { factorRoutes } from './factors/factors.routes.ts';
+import { createPasswords } from './factors/passwords.ts';
+import { factorSignInRoutes } from './factors/sign-in.routes.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createAccessTokens } from './keys/access-token.ts';
 import { jwksRoutes } from './keys/jwks.routes.ts';
 import { createKeyRing } from './keys/key-ring.ts';
+import { metadataRoutes } from './keys/metadata.routes.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
 import { migrations } from './migrations.ts';
+import { passkeyRoutes } from './passkeys/passkeys.routes.ts';
 import { makeProviders } from './providers/registry.ts';
 import { regionRoutes } from './regions/regions.routes.ts';
+import { createDeviceReader } from './sessions/device.ts';
+import { introspectionRoutes } from './sessions/introspection.routes.ts';
+import { ownSessionRoutes } from './sessions/own-sessions.routes.ts';
 import { createRefreshTokens } from './sessions/refresh-token.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { createOwnUserVerifier } from './sessions/verify-user.ts';
@@ -40,14 +51,26 @@ const buildDeps = (
   const senders = Object.fromEntries(
     Object.entries(config.makeSenders).map(([method, make]) => [method, make({ now, language, embedded })]),
   );
+  const verified = serviceCounter(metrics, {
+    name: 'identity_codes_verified_total',
+    help: 'One-time codes that were found right; its rate beside identity_codes_sent_total falls under SMS pumping',
+    labelNames: ['purpose'],
+  });
+  const factorKey = deriveKey(config.CODE_PEPPER, 'recovery codes');
+  const deviceHashKey = deriveKey(config.IDENTIFIER_PEPPER, 'devices');
   const keyRing = createKeyRing({ db, now, signingKeySeal });
   return {
     ...platform,
     region,
+    issuer: config.ISSUER,
+    deviceOf: createDeviceReader(config.PLACE_HEADER),
+    deviceHash: (accountId, deviceKey) => mac(deviceHashKey, accountId, deviceKey),
+    codesVerified: (purpose) => verified.inc({ purpose }),
     codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
     sendLimits: {
       resendSeconds: config.CODE_RESEND_SECONDS,
       identifier: identifierWindows(config.CODE_RESEND_SECONDS),
+      beforeCaptcha: [{ seconds: 3_600, max: config.CODES_BEFORE_CAPTCHA }],
       network: [
         { seconds: 3_600, max: config.CODES_PER_NETWORK_HOUR },
         { seconds: 86_400, max: config.CODES_PER_NETWORK_DAY },
@@ -58,6 +81,9 @@ const buildDeps = (
       ],
     },
     delivery: createDelivery({ senders, log, metrics }),
+    passwords: createPasswords(deriveKey(config.IDENTIFIER_PEPPER, 'passwords')),
+    factorHash: (accountId, code) => mac(factorKey, accountId, code),
+    captcha: createCaptcha({ endpoint: config.CAPTCHA_ENDPOINT, secret: config.CAPTCHA_SECRET }),
     vault: createContactVault(config.CONTACT_KEY),
     keyRing,
     accessTokens: createAccessTokens({ keyRing, issuer: config.ISSUER, region: region.id, now }),
@@ -108,9 +134,16 @@ export const startIdentity = async (
   regionRoutes(deps);
   codeRoutes(deps);
   sessionRoutes(deps);
+  factorSignInRoutes(deps);
+  factorRoutes(deps);
+  passkeyRoutes(deps);
+  ownSessionRoutes(deps);
   accountRoutes(deps);
+  contactRoutes(deps);
   cancellationRoutes(deps);
   jwksRoutes(deps);
+  metadataRoutes(deps);
+  introspectionRoutes(deps, verifyUser);
   staffRoutes({ ...deps, rolesClaim: config.OIDC_ROLES_CLAIM });
   housekeeping({ ...deps, signingKeySeal });
 

@@ -1,5 +1,6 @@
-import { endpoints } from '@meridian/contracts/identity.ts';
+import { endpoints, getAccount } from '@meridian/contracts/identity.ts';
 import { databaseSnapshot } from '@meridian/testkit/endpoint-suite/database-snapshot.ts';
+import type { Sample } from '@meridian/testkit/endpoint-suite/suite-types.ts';
 import { endpointSuite } from '@meridian/testkit/endpoint-suite.ts';
 import { type Stand, startStand } from './support/stand.ts';
 
@@ -17,14 +18,19 @@ endpointSuite({
     const minted = await stand.issuer.suiteTokens('identity', { user: user.accountId, otherUser: other.accountId });
     // Identity believes tokens of its own only; expired and foreign ones of the test issuer are refused for what they are.
     const tokens = { ...minted, user: user.accessToken, otherUser: other.accessToken };
+    const [own] = (await stand.ask(getAccount, { token: user.accessToken })).body.contacts;
+    const contactId = own?.contactId ?? '';
     return {
       ...stand.urls(),
       tokens,
       snapshot: () => databaseSnapshot(stand.pool, ['outbox', 'limit_count', 'inbox']),
-      sampleOf: (endpoint) => {
+      sampleOf: (endpoint): Sample | undefined => {
         if (endpoint.id === 'getSecurityEmail') return { params: { accountId: user.accountId } };
         if (endpoint.id === 'sendCode')
           return { body: { identifier: { kind: 'phone', value: '+8613800138000' }, purpose: 'login' } };
+        if (endpoint.id === 'endOneSession') return { params: { sessionId: user.sessionId } };
+        if (endpoint.id === 'removePasskey') return { params: { passkeyId: `pky_${stand.region}_${'0'.repeat(26)}` } };
+        if (endpoint.id === 'removeContact') return { params: { contactId } };
         return undefined;
       },
       stop: () => stand.stop(),

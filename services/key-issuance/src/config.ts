@@ -2,7 +2,7 @@
 
 import { parseConfig } from '@meridian/kit/config/config.ts';
 import { integer, json, list, secret } from '@meridian/kit/config/values.ts';
-import { platformVariables } from '@meridian/kit/run/platform-variables.ts';
+import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variables.ts';
 import { accountModelLimits, type Profile } from '@meridian/regions/profile.ts';
 import { regionVariables } from '@meridian/regions/region.ts';
 import { z } from 'zod';
@@ -18,6 +18,8 @@ const certificateName = z.string().regex(/^gateway(\.[a-z0-9-]{1,60})?$/, 'must 
 const schema = z.object({
   ...regionVariables,
   ...platformVariables,
+  /** Internal address of identity: asked before a key is created. */
+  IDENTITY_URL: serviceUrl,
   /** JSON { "1": secret, ... }; the highest version makes new keys. Never remove one while keys of it live. */
   KEY_PEPPERS: json(peppers),
   /** Active keys an account may have. */

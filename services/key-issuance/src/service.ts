@@ -42,6 +42,7 @@ export const startKeyIssuance = async (
     directory,
     corsOrigins: profile.corsOrigins,
     config,
+    identityUrl: config.IDENTITY_URL,
     migrations,
     overrides,
   });

@@ -52,6 +52,7 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
       JWKS_URL: jwks.url,
       TRUSTED_PROXIES: '127.0.0.1',
       LOG_LEVEL: 'fatal',
+      IDENTITY_URL: jwks.origin,
       KEY_PEPPERS: JSON.stringify({ 1: `pepper-of-${region}-0123456789` }),
       ...env,
     },

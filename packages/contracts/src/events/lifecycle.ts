@@ -1,6 +1,6 @@
 // The life of an account, published by identity, and each service's answer to its erasure.
 import { z } from 'zod';
-import { idOf } from '../common.ts';
+import { idOf, timestamp } from '../common.ts';
 import { serviceNames } from '../endpoint.ts';
 import { event } from '../event.ts';
 
@@ -49,4 +49,22 @@ export const accountErased = event({
   }),
 });
 
-export const events = [accountRegistered, accountCancelled, accountErasureRequested, accountErased] as const;
+export const sessionRevoked = event({
+  type: 'session-revoked.v1',
+  publishers: ['identity'],
+  description:
+    'A session, or every session begun before a moment, has ended. Services refuse its access tokens from their own table of not-before times.',
+  data: z.object({
+    sessionId: idOf('ses').nullable().describe('Null: every session of the account that began before `endedAt`'),
+    endedAt: timestamp,
+    reason: z.enum(['signed_out', 'reuse', 'credentials_changed', 'recovered', 'staff', 'too_many']),
+  }),
+});
+
+export const events = [
+  accountRegistered,
+  accountCancelled,
+  accountErasureRequested,
+  accountErased,
+  sessionRevoked,
+] as const;

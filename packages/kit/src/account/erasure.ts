@@ -1,5 +1,6 @@
 // The reaction of every service to the erasure of an account: erase, leave a tombstone, answer. One transaction.
 import { accountErased, accountErasureRequested } from '@meridian/contracts/events/lifecycle.ts';
+import { sql } from 'kysely';
 import type { Tx } from '../db/database.ts';
 import type { ErasureReceipt, KitSchema } from '../db/schema.ts';
 import { type PublishDeps, publish } from '../events/publish.ts';
@@ -23,6 +24,7 @@ export const eraseOnRequest = <S extends KitSchema>(deps: PublishDeps, { erase }
       let receipt = (await findTombstone(tx, accountId))?.receipt;
       if (!receipt) {
         receipt = await erase(tx, accountId);
+        await sql`delete from not_before where account_id = ${accountId}`.execute(tx);
         await writeTombstone(tx, { accountId, sagaId, erasedAt: now, receipt });
       }
       await publish(tx, deps, accountErased, {

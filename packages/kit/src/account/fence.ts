@@ -1,7 +1,7 @@
 // The fence of a cancelled account: one row that every writing use case of the account checks in its own transaction.
 import { accountCancelled } from '@meridian/contracts/common.ts';
 import { sql } from 'kysely';
-import type { Database, Tx } from '../db/database.ts';
+import type { Tx } from '../db/database.ts';
 import type { KitSchema } from '../db/schema.ts';
 
 /** The shape of a refusal (http/problems.ts): the HTTP layer answers it as the declared problem. */
@@ -43,10 +43,4 @@ export const fenceAccount = async <S extends KitSchema>(
 export const assertNotFenced = async <S extends KitSchema>(tx: Tx<S>, accountId: string): Promise<void> => {
   const { rows } = await sql<{ at: Date | null }>`select account_fenced_at(${accountId}) as at`.execute(tx);
   if (rows[0]?.at !== null) throw new AccountCancelledError('The account is cancelled');
-};
-
-/** Throws 403 `account_cancelled` for a fenced account, outside any transaction: for reads, by a token issued before the cancellation. */
-export const refuseCancelled = async <S extends KitSchema>(db: Database<S>, accountId: string): Promise<void> => {
-  const { rows } = await sql`select 1 from account_fence where account_id = ${accountId}`.execute(db.read);
-  if (rows.length > 0) throw new AccountCancelledError('The account is cancelled');
 };

@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'ky
 import pg from 'pg';
 import { errorCode } from '../error-code.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { nameStatements } from './named-statements.ts';
 import { typesOfPool } from './types.ts';
 
 /** A running transaction. It cannot open another; use cases take it as their first argument. */
@@ -70,7 +71,10 @@ export const createDatabase = <S>(options: DatabaseOptions): Database<S> => {
     if (!closing) log.error({ err }, 'idle database connection lost');
   });
   // A connection that dies while checked out emits here; without a listener that would end the process.
-  pool.on('connect', (client) => client.on('error', (err) => log.warn({ err }, 'database connection lost')));
+  pool.on('connect', (client) => {
+    client.on('error', (err) => log.warn({ err }, 'database connection lost'));
+    nameStatements(client);
+  });
 
   const running = new AsyncLocalStorage<{ active: boolean }>();
   const refuseInside = () => {

@@ -92,8 +92,21 @@ const accounts = statements([
    end $$`,
 ]);
 
+const sessions = statements([
+  // What identity told about ended sessions. A row is of use for as long as an access token lives; see account/standing.ts.
+  `create table not_before (
+     account_id text not null,
+     session_id text not null,
+     ended_at timestamptz not null,
+     recorded_at timestamptz not null default now(),
+     primary key (account_id, session_id)
+   )`,
+  'create index not_before_recorded on not_before (recorded_at)',
+]);
+
 export const kitMigrations: Record<string, Migration> = {
   '0001-events': events,
   '0002-idempotency': idempotency,
   '0003-accounts': accounts,
+  '0004-sessions': sessions,
 };

@@ -50,6 +50,8 @@ export interface KitSchema {
     expires_at: Timestamp;
   };
   account_fence: { account_id: string; saga_id: string; fenced_at: Timestamp };
+  /** Sessions that ended while their access tokens were still valid; `session_id` is empty for "all begun before". */
+  not_before: { account_id: string; session_id: string; ended_at: Timestamp; recorded_at: GeneratedTimestamp };
   account_tombstone: {
     account_id: string;
     saga_id: string;

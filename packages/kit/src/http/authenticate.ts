@@ -12,6 +12,8 @@ export type CertificateAuth = ServiceAuth & { readonly certificate: string | und
 
 export type Verifiers = {
   readonly verifyUser?: (token: string) => Promise<UserAuth>;
+  /** Asks identity whether the token still stands; needed by endpoints that are declared `introspect`. Throws the refusal. */
+  readonly introspectUser?: (token: string) => Promise<void>;
   readonly verifyStaff?: (token: string) => Promise<StaffAuth>;
   readonly verifyService?: (token: string) => Promise<ServiceAuth>;
 };
@@ -63,7 +65,14 @@ export const createAuthenticator = (
   };
   if (auth.kind === 'user') {
     const verify = verifiers.verifyUser ?? missing('verifyUser');
-    return async ({ authorization }) => verify(bearerOf(authorization));
+    if (!auth.introspect) return async ({ authorization }) => verify(bearerOf(authorization));
+    const introspect = verifiers.introspectUser ?? missing('introspectUser');
+    return async ({ authorization }) => {
+      const token = bearerOf(authorization);
+      const user = await verify(token);
+      await introspect(token);
+      return user;
+    };
   }
   if (auth.kind === 'staff') {
     const verify = verifiers.verifyStaff ?? missing('verifyStaff');

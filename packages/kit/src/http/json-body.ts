@@ -74,6 +74,7 @@ export const parseJsonBody = (bytes: Buffer): unknown => {
 
 /** Accepts only `application/json`, with no charset or UTF-8 (RFC 8259 knows no other). */
 export const assertJsonType = (contentType: string | undefined): void => {
+  if (contentType === 'application/json') return;
   const [type = '', ...parameters] = (contentType ?? '').split(';').map((part) => part.trim().toLowerCase());
   const charset = parameters
     .find((parameter) => parameter.startsWith('charset='))

@@ -5,7 +5,8 @@ import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
 import { exportJWK } from 'jose';
 import type { Migration } from 'kysely/migration';
 import type { DestinationStream } from 'pino';
-import { refuseCancelled } from '../account/fence.ts';
+import { cleanSessionEnds, refuseEnded, sessionEnds } from '../account/standing.ts';
+import { createIntrospection } from '../auth/introspection.ts';
 import { remoteKeys } from '../auth/remote-keys.ts';
 import { createServiceTokens } from '../auth/service-tokens.ts';
 import { createServiceVerifier } from '../auth/service-verifier.ts';
@@ -52,6 +53,8 @@ export type CoreOptions = {
   readonly config: SharedConfig;
   readonly overrides?: Overrides;
   readonly render?: ProblemRenderer;
+  /** Internal address of identity, for endpoints that are declared `introspect`. */
+  readonly identityUrl?: string;
   /** Makes the ids of requests on the public listener. */
   readonly newRequestId?: () => string;
 };
@@ -91,14 +94,20 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
   const publicKeys = await Promise.all(
     Object.entries(config.SERVICE_KEYS).map(async ([name, key]) => [name, await exportJWK(key)] as const),
   );
+  const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
+  const serviceCall: Core['call'] = async (endpoint, callOptions) =>
+    call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) });
   const verifyUser = createUserVerifier({ ...rules, issuer: config.ISSUER, audience: 'meridian', keys });
   const verifiers: Verifiers = {
     verifyUser: async (token) => {
       const user = await verifyUser(token);
-      // An access token outlives the cancellation by minutes; the fence does not let it read either.
-      if (db) await refuseCancelled(db, user.accountId);
+      // An access token outlives its session and its account by minutes; what identity told of their end is asked every time.
+      if (db) await refuseEnded(db, user);
       return user;
     },
+    ...(options.identityUrl !== undefined && {
+      introspectUser: createIntrospection({ call: serviceCall, identityUrl: options.identityUrl }),
+    }),
     verifyStaff: createStaffVerifier({ ...rules, issuer: config.ISSUER, keys }),
     verifyService: createServiceVerifier({ ...rules, service, keys: Object.fromEntries(publicKeys) }),
     ...overrides.verifiers,
@@ -114,12 +123,13 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       trustedProxies: config.TRUSTED_PROXIES,
       corsOrigins: options.corsOrigins,
       production: config.MERIDIAN_MODE !== 'embedded',
+      // Embedded, many services and the sandbox share one process and its event loop with whatever else the machine does.
+      ...(config.MERIDIAN_MODE === 'embedded' && { maxEventLoopDelayMs: 15_000 }),
       ...verifiers,
       ...(tls && { tls }),
       ...(db && { idempotency: db }),
       ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
-  const tokens = createServiceTokens({ service, region, privateKey: config.SERVICE_KEY, now });
   const background = createBackground(log);
   const core: Core = {
     service,
@@ -129,8 +139,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     metrics,
     publicServer: server('public'),
     internalServer: server('internal'),
-    call: async (endpoint, callOptions) =>
-      call(endpoint, { dispatcher, ...callOptions, token: await tokens.tokenFor(endpoint.service) }),
+    call: serviceCall,
     every: background.every,
     wall: createRegionWall(region, directory),
   };
@@ -205,6 +214,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
+  core.every(600_000, 'clean session ends', () => cleanSessionEnds(db, now()));
   for (const server of [core.publicServer, core.internalServer])
     server.addCheck('database', async () => void (await db.pool.query('select 1')));
   return {
@@ -218,9 +228,10 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
       } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
       await prepare?.();
       const topics = listensTo.map((publisher) => topicOf(region, publisher));
+      const all = listensTo.includes('identity') ? [...reactions, sessionEnds<S>()] : reactions;
       const consumer =
         topics.length > 0
-          ? createConsumer<S>({ service, region, group: service, db, bus, topics, reactions, log, metrics, now })
+          ? createConsumer<S>({ service, region, group: service, db, bus, topics, reactions: all, log, metrics, now })
           : undefined;
       relay.start();
       await consumer?.start();

@@ -19,6 +19,7 @@ export const cn = defineProfile({
     termsVersion: '2026-11',
     termsUrl: 'https://cn.meridian.example/terms',
   },
+  passkeys: { rpId: 'cn.meridian.example', origins: ['https://console.cn.meridian.example'] },
   realName: {
     policy: 'required',
     before: ['recharge', 'package', 'upgrade', 'renewal'],

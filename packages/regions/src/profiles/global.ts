@@ -19,6 +19,7 @@ export const global = defineProfile({
     termsVersion: '2026-11',
     termsUrl: 'https://global.meridian.example/terms',
   },
+  passkeys: { rpId: 'global.meridian.example', origins: ['https://console.global.meridian.example'] },
   realName: { policy: 'not_required' },
   payment: { channels: ['waffo'], minimumRecharge: '1000000000', maximumRecharge: '10000000000000', orderMinutes: 30 },
   // The original's two pages contradict each other; the account FAQ wins: no invoicing overseas (docs/decisions).

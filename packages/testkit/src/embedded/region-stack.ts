@@ -79,6 +79,7 @@ export const startRegion = async (options: {
     // The sandbox is no carrier: a person trying things out need not wait a minute. All other limits are as in production.
     ...(service === 'identity' && {
       CODE_RESEND_SECONDS: '1',
+      CODES_BEFORE_CAPTCHA: '500',
       CODES_PER_NETWORK_HOUR: '1000',
       CODES_PER_NETWORK_DAY: '10000',
     }),

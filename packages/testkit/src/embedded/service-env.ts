@@ -29,7 +29,7 @@ export type RegionEnvOptions = {
 
 /** Who may call whom, and so whose public key each service holds. */
 const callersOf: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
-  identity: ['billing'],
+  identity: ['billing', 'key-issuance', 'verification', 'moderation'],
   verification: ['identity', 'billing'],
   billing: ['identity', 'gateway'],
   'key-issuance': ['identity', 'gateway'],
@@ -106,11 +106,14 @@ export const outsideEnv = (service: ServiceName, profile: Profile, outside: Oper
         SMS_ACCESS_KEY_SECRET: outside.sms.accessKeySecret,
         SMS_SIGN_NAME: outside.sms.signName,
         SMS_TEMPLATE: outside.sms.templates.code as string,
+        SMS_NOTICE_TEMPLATE: outside.sms.templates.notice as string,
       }),
       ...(methods.includes('email_code') && {
         SMTP_URL: `smtp://${encodeURIComponent(outside.mail.user)}:${encodeURIComponent(outside.mail.password)}@${outside.mail.host}:${outside.mail.port}`,
         MAIL_FROM: 'Meridian <no-reply@meridian.example>',
       }),
+      CAPTCHA_ENDPOINT: outside.captcha.endpoint,
+      CAPTCHA_SECRET: outside.captcha.secret,
       OIDC_ISSUER: outside.oidc.issuer,
       OIDC_CLIENT_ID: outside.oidc.clientId,
       OIDC_CLIENT_SECRET: outside.oidc.clientSecret,

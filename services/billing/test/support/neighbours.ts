@@ -5,13 +5,28 @@ import type { AddressInfo } from 'node:net';
 export const startNeighbours = async () => {
   const verified = new Map<string, 'personal' | 'enterprise'>();
   const emails = new Map<string, string>();
-  const state = { down: false, asked: [] as string[] };
+  const state = { down: false, asked: [] as string[], sessionsEnded: false, restrictedUntil: null as string | null };
   const server = createServer((request, response) => {
     const path = request.url ?? '';
-    state.asked.push(path);
-    if (state.down) return void request.socket.destroy();
+    if (path !== '/internal/v1/introspect') state.asked.push(path);
     const accountId = /acc_[a-z]+_[0-9A-Z]{26}/.exec(path)?.[0] ?? '';
     const kind = verified.get(accountId) ?? null;
+    if (path === '/internal/v1/introspect') {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      return void request.on('end', () => {
+        const { token } = JSON.parse(Buffer.concat(chunks).toString()) as { token: string };
+        const { sub, sid } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<
+          string,
+          string
+        >;
+        const standing = { active: true, sub, sid, token_type: 'Bearer', restricted_until: state.restrictedUntil };
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify(state.sessionsEnded ? { active: false } : standing));
+      });
+    }
+    if (state.down) return void request.socket.destroy();
     const body = path.startsWith('/internal/v1/verifications/')
       ? { accountId, verified: kind !== null, kind }
       : { email: emails.get(accountId) ?? null };

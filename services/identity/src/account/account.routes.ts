@@ -1,12 +1,15 @@
 // The signed-in account, and its security e-mail for billing.
-import { notFound, unauthenticated } from '@meridian/contracts/common.ts';
-import { getAccount, getSecurityEmail } from '@meridian/contracts/identity.ts';
+import { accountCancelled, notFound, unauthenticated } from '@meridian/contracts/common.ts';
+import { changeProfile, getAccount, getSecurityEmail, listSecurityLog } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { openContacts } from '../contacts/contact.store.ts';
 import { maskContact } from '../contacts/contact.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { findAccount } from './account.store.ts';
+import { pageFrom, readCursor } from '../page-cursor.ts';
+import { securityLogOf } from '../security-log/security-log.store.ts';
+import { findAccount, lockStatus } from './account.store.ts';
+import { openProfile, setProfile } from './profile.ts';
 
 export const accountRoutes = (deps: IdentityDeps): void => {
   const { db, vault, region } = deps;
@@ -21,11 +24,43 @@ export const accountRoutes = (deps: IdentityDeps): void => {
         region: region.id,
         status: 'active',
         createdAt: account.created_at.toISOString(),
-        contacts: contacts.map(({ kind, value, verifiedAt }) => ({
+        ...openProfile(vault, account),
+        contacts: contacts.map(({ id, kind, value, verifiedAt }) => ({
+          contactId: id,
           kind,
           masked: maskContact(kind, value),
           verifiedAt: verifiedAt.toISOString(),
         })),
+      },
+    };
+  });
+
+  route(deps.publicServer, changeProfile, async ({ auth, body }) => {
+    await db.transaction(async (tx) => {
+      if ((await lockStatus(tx, auth.accountId, 'update')) !== 'active') fail(accountCancelled);
+      await setProfile(tx, vault, auth.accountId, body);
+    });
+    const account = (await findAccount(db.read, auth.accountId)) ?? fail(unauthenticated);
+    return { status: 200, body: openProfile(vault, account) };
+  });
+
+  route(deps.publicServer, listSecurityLog, async ({ auth, query }) => {
+    const after = readCursor(query.cursor, /^[0-9]{1,19}$/);
+    const found = await securityLogOf(db.read, auth.accountId, { after, limit: query.limit + 1 });
+    const { rows, next } = pageFrom(found, query.limit, (row) => ({ at: row.at, id: String(row.id) }));
+    return {
+      status: 200,
+      body: {
+        items: rows.map((row) => ({
+          at: row.at.toISOString(),
+          kind: row.kind,
+          method: row.method,
+          device: row.device,
+          place: row.place,
+          network: row.network,
+          sessionId: row.session_id,
+        })),
+        next,
       },
     };
   });

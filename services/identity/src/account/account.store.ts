@@ -18,7 +18,12 @@ export const insertAccount = async (
 };
 
 export const findAccount = (db: Kysely<IdentitySchema>, accountId: string) =>
-  db.selectFrom('account').select(['id', 'status', 'created_at']).where('id', '=', accountId).executeTakeFirst();
+  db
+    .selectFrom('account')
+    .innerJoin('account_key', 'account_key.account_id', 'account.id')
+    .select(['id', 'status', 'created_at', 'restricted_until', 'display_name', 'language', 'wrapped'])
+    .where('id', '=', accountId)
+    .executeTakeFirst();
 
 /** The status, with the row locked: `share` holds off a cancellation, `update` is the cancellation itself. */
 export const lockStatus = async (

@@ -15,6 +15,8 @@ import { codeBelongsTo } from '../codes/code.store.ts';
 import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { secondFactorsOf } from '../factors/factor.store.ts';
+import { assertProven } from '../sessions/assert-proven.ts';
 import { cancelAccount as cancel } from './cancel-account.ts';
 import { consequencesOf, participants } from './cancellation.ts';
 import { readCancellation } from './cancellation-status.ts';
@@ -43,6 +45,9 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
     deps.wall(body.codeId);
     const { accountId } = auth;
     const network = networkOf(ip);
+    // With a second factor on, messages alone must not be enough to end the account.
+    if ((await secondFactorsOf(db.read, accountId)).length > 0)
+      await db.transaction((tx) => assertProven(tx, deps, auth));
     const identifierHashes = await blindIndexesOf(db.read, accountId);
     if (!(await codeBelongsTo(db.read, body.codeId, 'reauthenticate', identifierHashes)))
       return fail(reauthenticationRequired, {

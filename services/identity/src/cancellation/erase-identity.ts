@@ -17,7 +17,7 @@ export const eraseIdentity = async (
   { retention, now }: { retention: Profile['retention']; now: Date },
   accountId: string,
 ): Promise<Erasure> => {
-  const codes = await deleteCodesOf(tx, await blindIndexesOf(tx, accountId));
+  const codes = await deleteCodesOf(tx, accountId, await blindIndexesOf(tx, accountId));
   const contacts = await count(tx.deleteFrom('contact').where('account_id', '=', accountId));
   const sessions = await count(tx.deleteFrom('session').where('account_id', '=', accountId));
   const keys = await count(tx.deleteFrom('account_key').where('account_id', '=', accountId));

@@ -16,7 +16,10 @@ export type CheckCodeDeps = {
   readonly db: Database<IdentitySchema>;
   readonly now: Now;
   readonly codeSecrets: CodeSecrets;
+  readonly codesVerified: Verified;
 };
+/** Counts right codes; beside the codes sent it gives the ratio that falls under SMS pumping. */
+export type Verified = (purpose: CodePurpose) => void;
 
 /**
  * Returns when `code` is right for one of the identifiers; the caller still has to consume it in the transaction of its effect.
@@ -24,13 +27,20 @@ export type CheckCodeDeps = {
  */
 export const checkCode = async (
   deps: CheckCodeDeps,
-  command: { codeId: string; purpose: CodePurpose; identifierHashes: readonly string[]; code: string; network: string },
+  command: {
+    codeId: string;
+    purpose: CodePurpose;
+    identifierHashes: readonly string[];
+    code: string;
+    network: string;
+    accountId?: string;
+  },
 ): Promise<void> => {
-  const { codeId, purpose, identifierHashes, code, network } = command;
+  const { codeId, purpose, identifierHashes, code, network, accountId } = command;
   const now = deps.now();
   // A failure is booked before the comparison and taken back after a right code: concurrent tries cannot overrun the budget.
   const tried = await deps.db.transaction(async (tx) => {
-    const raised = await raiseTries(tx, { codeId, purpose, identifierHashes, now });
+    const raised = await raiseTries(tx, { codeId, purpose, identifierHashes, now, accountId });
     if (raised === undefined) return undefined;
     const rule = failureRule(deps.codeSecrets, raised.identifierHash);
     return { raised, rule, retryAfter: await reserve(tx, [rule], now) };
@@ -41,7 +51,10 @@ export const checkCode = async (
       detail: 'Too many wrong tries; wait, then ask for a new code',
     });
   const right = sameText(tried?.raised.codeHash ?? '', deps.codeSecrets.codeHash(codeId, code));
-  if (tried !== undefined && right) return refund(deps.db.read, tried.rule, now);
+  if (tried !== undefined && right) {
+    deps.codesVerified(purpose);
+    return refund(deps.db.read, tried.rule, now);
+  }
   await deps.db.transaction((tx) => appendSecurityLog(tx, { at: now, kind: 'code_wrong', network }));
   return fail(codeInvalid, { detail: 'Ask for a new code if this one was used, has expired or was tried 5 times' });
 };

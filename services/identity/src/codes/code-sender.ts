@@ -2,7 +2,17 @@
 
 export type CodeMessage = { readonly to: string; readonly code: string; readonly codeId: string };
 
+/** A message about the account, already in the person's language. */
+export type NoticeMessage = {
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly id: string;
+};
+
 export type CodeSender = {
+  /** As `send`, for a message without a code. */
+  readonly notify: (message: NoticeMessage) => Promise<void>;
   /** Resolves when the provider took the message. Rejects with a SendError; never retried, a person simply asks again. */
   readonly send: (message: CodeMessage) => Promise<void>;
   readonly close: () => void;

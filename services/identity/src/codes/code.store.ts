@@ -12,6 +12,8 @@ type NewCode = {
   readonly codeHash: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** Only this account may use it. */
+  readonly accountId?: string | undefined;
 };
 
 /** Kills the code this one replaces. The caller holds the lock of the identifier. */
@@ -21,6 +23,7 @@ export const replaceCode = async (tx: Transaction, code: NewCode): Promise<void>
     .set({ killed_at: code.createdAt })
     .where('identifier_hash', '=', code.identifierHash)
     .where('purpose', '=', code.purpose)
+    .where('account_id', code.accountId === undefined ? 'is' : '=', code.accountId ?? null)
     .where('consumed_at', 'is', null)
     .where('killed_at', 'is', null)
     .execute();
@@ -33,6 +36,7 @@ export const replaceCode = async (tx: Transaction, code: NewCode): Promise<void>
       code_hash: code.codeHash,
       created_at: code.createdAt,
       expires_at: code.expiresAt,
+      account_id: code.accountId ?? null,
     })
     .execute();
 };
@@ -54,12 +58,20 @@ export const raiseTries = async (
     purpose,
     identifierHashes,
     now,
-  }: { codeId: string; purpose: CodePurpose; identifierHashes: readonly string[]; now: Date },
+    accountId,
+  }: {
+    codeId: string;
+    purpose: CodePurpose;
+    identifierHashes: readonly string[];
+    now: Date;
+    accountId?: string | undefined;
+  },
 ): Promise<Raised> => {
   if (identifierHashes.length === 0) return undefined;
   const row = await usable(tx, codeId, purpose, now)
     .where('attempts', '<', maxTries)
     .where('identifier_hash', 'in', identifierHashes)
+    .where('account_id', accountId === undefined ? 'is' : '=', accountId ?? null)
     .set((e) => ({ attempts: e('attempts', '+', 1) }))
     .returning(['code_hash', 'identifier_hash'])
     .executeTakeFirst();
@@ -89,9 +101,17 @@ export const consumeCode = async (
   return result.numUpdatedRows === 1n;
 };
 
-export const deleteCodesOf = async (tx: Transaction, identifierHashes: readonly string[]): Promise<number> => {
-  if (identifierHashes.length === 0) return 0;
-  const result = await tx.deleteFrom('code').where('identifier_hash', 'in', identifierHashes).executeTakeFirst();
+export const deleteCodesOf = async (
+  tx: Transaction,
+  accountId: string,
+  identifierHashes: readonly string[],
+): Promise<number> => {
+  const result = await tx
+    .deleteFrom('code')
+    .where((e) =>
+      e.or([e('account_id', '=', accountId), e('identifier_hash', '=', e.fn.any(e.val([...identifierHashes])))]),
+    )
+    .executeTakeFirst();
   return Number(result.numDeletedRows);
 };
 

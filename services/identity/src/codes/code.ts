@@ -1,5 +1,6 @@
 // One-time codes: their life and limits.
-export type CodePurpose = 'login' | 'reauthenticate';
+
+export type CodePurpose = 'login' | 'reauthenticate' | 'bind' | 'recover';
 
 /** OWASP ASVS 6.5.5 allows an out-of-band code 10 minutes. */
 export const codeLifeMs = 5 * 60_000;

@@ -2,10 +2,11 @@
 import { codeLimitReached, sendCode } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
+import { assertSolved } from '../captcha/captcha.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { acceptIdentifier } from './accept-identifier.ts';
 import { networkOf } from './network.ts';
-import { sendCode as send } from './send-code.ts';
+import { needsCaptcha, sendCode as send } from './send-code.ts';
 
 export const codeRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, region, delivery } = deps;
@@ -13,6 +14,9 @@ export const codeRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, sendCode, async ({ body, ip }) => {
     const identifier = acceptIdentifier(region.profile.registration, body.identifier);
+    // Asked for before anything of the identifier is looked at: known and unknown meet the same captcha.
+    if (await db.transaction((tx) => needsCaptcha(tx, sendDeps, networkOf(ip))))
+      await assertSolved(deps.captcha, body.captchaToken);
     const sent = await db.transaction((tx) =>
       send(tx, sendDeps, { identifier, purpose: body.purpose, network: networkOf(ip) }),
     );

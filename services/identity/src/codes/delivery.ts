@@ -1,9 +1,10 @@
 // Hands codes to their senders after the answer was decided: sending neither delays nor changes it.
+import { errorCode } from '@meridian/kit/error-code.ts';
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import type { Metrics } from '@meridian/kit/telemetry/metrics.ts';
 import { serviceCounter } from '@meridian/kit/telemetry/service-metrics.ts';
 import type { LoginMethod } from '@meridian/regions/profile.ts';
-import type { CodeMessage, CodeSender } from './code-sender.ts';
+import type { CodeMessage, CodeSender, NoticeMessage } from './code-sender.ts';
 
 /** Messages on their way at once. A provider that hangs must not fill the memory. */
 const maxInFlight = 200;
@@ -11,6 +12,8 @@ const maxInFlight = 200;
 export type Delivery = {
   /** Never throws and never waits. */
   readonly hand: (method: LoginMethod, message: CodeMessage) => void;
+  /** Whether a provider took the message; never throws. */
+  readonly notify: (method: LoginMethod, message: NoticeMessage) => Promise<boolean>;
   /** Resolves when nothing is on its way any more. */
   readonly stop: () => Promise<void>;
 };
@@ -48,6 +51,18 @@ export const createDelivery = (deps: {
       }
       const one = send(method, message).finally(() => running.delete(one));
       running.add(one);
+    },
+    notify: async (method, message) => {
+      const sender = senders[method];
+      if (sender === undefined) return false;
+      return sender.notify(message).then(
+        () => true,
+        (error: unknown) => {
+          // Not the error itself: a provider's words may quote the recipient.
+          log.warn({ method, code: errorCode(error) }, 'a provider did not take a notice');
+          return false;
+        },
+      );
     },
     stop: async () => {
       await Promise.all(running);

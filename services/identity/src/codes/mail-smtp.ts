@@ -38,24 +38,25 @@ export const createMailSender = (options: MailOptions): CodeSender => {
     disableUrlAccess: true,
   });
   const { subject, text } = texts[options.language];
+  const mail = async (to: string, about: string, body: string) => {
+    await transport
+      // RFC 3834: no auto-responder shall answer a code.
+      .sendMail({
+        from: options.from,
+        to: { name: '', address: to },
+        subject: about,
+        text: body,
+        headers: { 'Auto-Submitted': 'auto-generated' },
+      })
+      .catch((cause: unknown) => {
+        const reason = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown';
+        // Not as `cause`: an SMTP error quotes the recipient.
+        throw new SendError(reason);
+      });
+  };
   return {
-    send: async ({ to, code }) => {
-      await transport
-        // RFC 3834: no auto-responder shall answer a code.
-        .sendMail({
-          from: options.from,
-          to: { name: '', address: to },
-          subject,
-          text: text(code),
-          headers: { 'Auto-Submitted': 'auto-generated' },
-        })
-        .catch((cause: unknown) => {
-          const reason =
-            typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown';
-          // Not as `cause`: an SMTP error quotes the recipient.
-          throw new SendError(reason);
-        });
-    },
+    send: ({ to, code }) => mail(to, subject, text(code)),
+    notify: (notice) => mail(notice.to, notice.subject, notice.text),
     close: () => transport.close(),
   };
 };

@@ -14,6 +14,8 @@ export type SendLimits = {
   readonly resendSeconds: number;
   readonly identifier: readonly Window[];
   readonly network: readonly Window[];
+  /** Sends of one network without a captcha. */
+  readonly beforeCaptcha: readonly Window[];
   readonly total: readonly Window[];
 };
 export type SendCodeDeps = {
@@ -46,11 +48,26 @@ export const failureRule = (secrets: CodeSecrets, identifierHash: string): Rule 
   windows: failureWindows,
 });
 
+/** Whether the network has used up what it may ask for without a captcha. Counts in the same place as every other limit: no store, no send. */
+export const needsCaptcha = async (
+  tx: Tx<IdentitySchema>,
+  { codeSecrets, sendLimits, now }: SendCodeDeps,
+  network: string,
+): Promise<boolean> => {
+  const rule: Rule = {
+    scope: codeSecrets.networkScope(network),
+    slotSeconds: 60,
+    windows: sendLimits.beforeCaptcha,
+    peek: true,
+  };
+  return (await reserve(tx, [rule], now())) !== undefined;
+};
+
 /** The same statements run for known and unknown identifiers, so answer and timing tell nothing. */
 export const sendCode = async (
   tx: Tx<IdentitySchema>,
   deps: SendCodeDeps,
-  command: { identifier: Accepted; purpose: CodePurpose; network: string },
+  command: { identifier: Accepted; purpose: CodePurpose; network: string; accountId?: string },
 ): Promise<SentCode> => {
   const { identifier, purpose, network } = command;
   const now = deps.now();
@@ -78,10 +95,11 @@ export const sendCode = async (
     codeHash: deps.codeSecrets.codeHash(codeId, code),
     createdAt: now,
     expiresAt,
+    accountId: command.accountId,
   });
   const known = await indexIsTaken(tx, identifierHash);
   const resendAfter = new Date(slotOf(now, own.slotSeconds).getTime() + deps.sendLimits.resendSeconds * 1_000);
-  const send = purpose === 'login' || known;
+  const send = purpose === 'login' || purpose === 'bind' || known;
   return {
     outcome: 'issued',
     codeId,

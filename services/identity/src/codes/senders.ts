@@ -29,6 +29,7 @@ const smsVariables = z.object({
   SMS_ACCESS_KEY_SECRET: secret,
   SMS_SIGN_NAME: z.string().min(2).max(40),
   SMS_TEMPLATE: z.string().min(3).max(40),
+  SMS_NOTICE_TEMPLATE: z.string().min(3).max(40),
 });
 
 const mailVariables = z.object({
@@ -45,6 +46,7 @@ const senders: Record<LoginMethod, (env: Record<string, string | undefined>) => 
       accessKeySecret: values.SMS_ACCESS_KEY_SECRET,
       signName: values.SMS_SIGN_NAME,
       template: values.SMS_TEMPLATE,
+      noticeTemplate: values.SMS_NOTICE_TEMPLATE,
       now,
     }),
   ),

@@ -12,6 +12,8 @@ export type SmsOptions = {
   readonly accessKeySecret: string;
   readonly signName: string;
   readonly template: string;
+  /** With one variable, `text`. */
+  readonly noticeTemplate: string;
   readonly now: Now;
   readonly dispatcher?: Dispatcher;
 };
@@ -48,21 +50,23 @@ export const createSmsSender = (options: SmsOptions): CodeSender => {
     });
     return answer.parse(JSON.parse((await body.text()).slice(0, 65_536)));
   };
+  const sms = async (to: string, template: string, parameters: Record<string, string>, outId: string) => {
+    // In the body, not in the query: a number must not lie in the access log of a proxy.
+    const form = new URLSearchParams({
+      PhoneNumbers: withoutCountry(to),
+      SignName: options.signName,
+      TemplateCode: template,
+      TemplateParam: JSON.stringify(parameters),
+      OutId: outId,
+    }).toString();
+    const { Code } = await post(form).catch((cause: unknown) => {
+      throw new SendError('no_usable_answer', { cause });
+    });
+    if (Code !== 'OK') throw new SendError(Code);
+  };
   return {
-    send: async ({ to, code, codeId }) => {
-      // In the body, not in the query: a number must not lie in the access log of a proxy.
-      const form = new URLSearchParams({
-        PhoneNumbers: withoutCountry(to),
-        SignName: options.signName,
-        TemplateCode: options.template,
-        TemplateParam: JSON.stringify({ code }),
-        OutId: codeId,
-      }).toString();
-      const { Code } = await post(form).catch((cause: unknown) => {
-        throw new SendError('no_usable_answer', { cause });
-      });
-      if (Code !== 'OK') throw new SendError(Code);
-    },
+    send: ({ to, code, codeId }) => sms(to, options.template, { code }, codeId),
+    notify: ({ to, text, id }) => sms(to, options.noticeTemplate, { text }, id),
     close: () => undefined,
   };
 };

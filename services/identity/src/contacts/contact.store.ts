@@ -55,11 +55,26 @@ export const blindIndexesOf = async (db: Kysely<IdentitySchema> | Transaction, a
     (c) => c.blind_index,
   );
 
-export type OpenContact = { readonly kind: 'phone' | 'email'; readonly value: string; readonly verifiedAt: Date };
+/** False when the account has no such contact. */
+export const deleteContact = async (tx: Transaction, accountId: string, contactId: string): Promise<boolean> => {
+  const result = await tx
+    .deleteFrom('contact')
+    .where('id', '=', contactId)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return result.numDeletedRows === 1n;
+};
+
+export type OpenContact = {
+  readonly id: string;
+  readonly kind: 'phone' | 'email';
+  readonly value: string;
+  readonly verifiedAt: Date;
+};
 
 /** The contacts of an account in clear, oldest first. */
 export const openContacts = async (
-  db: Kysely<IdentitySchema>,
+  db: Kysely<IdentitySchema> | Transaction,
   vault: ContactVault,
   accountId: string,
 ): Promise<OpenContact[]> => {
@@ -72,6 +87,7 @@ export const openContacts = async (
     .limit(20)
     .execute();
   return rows.map((row) => ({
+    id: row.id,
     kind: row.kind,
     value: vault.open(vault.unwrap(accountId, row.wrapped), row.id, row.sealed),
     verifiedAt: row.verified_at,

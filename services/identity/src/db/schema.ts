@@ -9,12 +9,23 @@ import type { KeyState } from '../keys/signing-key.ts';
 type Json<T> = ColumnType<T, string, string>;
 
 export type AccountStatus = 'active' | 'closing' | 'cancelled';
-export type EndReason = 'signed_out' | 'reuse' | 'cancelled';
+/** Why a session ended without its account; told to every service. */
+export type RevokedReason = 'signed_out' | 'reuse' | 'credentials_changed' | 'recovered' | 'staff' | 'too_many';
+export type EndReason = RevokedReason | 'cancelled';
+export type SessionDelivery = 'body' | 'cookie';
 export type CancellationState = 'cancelling' | 'cancelled' | 'erased';
 export type Participant = 'identity' | 'verification' | 'billing' | 'key-issuance' | 'moderation';
 
 export type IdentitySchema = KitSchema & {
-  account: { id: string; status: AccountStatus; created_at: Date };
+  account: {
+    id: string;
+    status: AccountStatus;
+    created_at: Date;
+    /** After a recovery: neither recharge nor new keys before. */
+    restricted_until: Date | null;
+    language: 'zh-CN' | 'en' | null;
+    display_name: Buffer | null;
+  };
   consent: { account_id: string; terms_version: string; accepted_at: Date };
   account_key: { account_id: string; wrapped: Buffer };
   contact: {
@@ -37,6 +48,50 @@ export type IdentitySchema = KitSchema & {
     consumed_at: Date | null;
     /** Replaced by a newer code of the same identifier and purpose. */
     killed_at: Date | null;
+    /** Of a code that one account asked for: it works for that account only. */
+    account_id: string | null;
+  };
+  password: { account_id: string; hash: string; set_at: Date };
+  totp: {
+    account_id: string;
+    sealed: Buffer | null;
+    /** Drawn and not yet confirmed. */
+    pending_sealed: Buffer | null;
+    confirmed_at: Date | null;
+    /** Time step of the last code that was used: none works twice. */
+    last_step: Generated<bigint>;
+  };
+  recovery_code: { account_id: string; code_hash: string; used_at: Date | null };
+  pending_sign_in: {
+    challenge_hash: string;
+    account_id: string;
+    method: string;
+    attempts: Generated<number>;
+    expires_at: Date;
+  };
+  passkey: {
+    id: string;
+    account_id: string;
+    credential_id: string;
+    public_key: Buffer;
+    counter: bigint;
+    transports: string[];
+    name: string;
+    created_at: Date;
+    last_used_at: Date | null;
+  };
+  passkey_challenge: { id: string; account_id: string | null; challenge: string; expires_at: Date };
+  known_device: { account_id: string; device_hash: string; last_seen_at: Date };
+  notice: {
+    id: string;
+    account_id: string;
+    kind: string;
+    channel: 'phone' | 'email';
+    sealed_to: Buffer;
+    language: 'zh-CN' | 'en';
+    happened_at: Date;
+    attempts: Generated<number>;
+    next_attempt_at: Date;
   };
   limit_count: { scope: string; slot: Date; count: number };
   session: {
@@ -51,6 +106,12 @@ export type IdentitySchema = KitSchema & {
     expires_at: Date;
     ended_at: Date | null;
     ended_reason: EndReason | null;
+    delivery: Generated<SessionDelivery>;
+    device: Generated<string>;
+    /** Last proof of the person within the session: a code, later also other factors. */
+    proven_at: Date | null;
+    place: string | null;
+    last_seen_at: Date | null;
   };
   signing_key: {
     kid: string;
@@ -68,6 +129,9 @@ export type IdentitySchema = KitSchema & {
     account_id: string | null;
     session_id: string | null;
     network: string | null;
+    method: string | null;
+    device: string | null;
+    place: string | null;
   };
   staff: { id: string; issuer: string; subject: string; created_at: Date };
   staff_sign_in: { state_hash: string; browser_hash: string; expires_at: Date };

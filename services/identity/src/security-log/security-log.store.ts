@@ -2,6 +2,8 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
+import type { Place } from '../page-cursor.ts';
+import type { Device } from '../sessions/device.ts';
 
 export type SecurityEvent = {
   readonly at: Date;
@@ -11,12 +13,27 @@ export type SecurityEvent = {
     | 'signed_out'
     | 'code_wrong'
     | 'refresh_reused'
+    | 'session_replaced'
+    | 'session_ended'
+    | 'session_ended_by_staff'
+    | 'password_wrong'
+    | 'password_changed'
+    | 'factor_wrong'
+    | 'totp_on'
+    | 'totp_off'
+    | 'passkey_added'
+    | 'passkey_removed'
+    | 'contact_added'
+    | 'contact_removed'
     | 'cancellation_requested'
     | 'account_cancelled';
   readonly accountId?: string;
   readonly sessionId?: string;
   /** Of the caller: /24 or /64, never the whole address. */
   readonly network?: string;
+  /** How somebody signed in, or what changed, e.g. "phone_code". */
+  readonly method?: string;
+  readonly device?: Device;
 };
 
 export const appendSecurityLog = async (tx: Tx<IdentitySchema>, event: SecurityEvent): Promise<void> => {
@@ -28,9 +45,29 @@ export const appendSecurityLog = async (tx: Tx<IdentitySchema>, event: SecurityE
       account_id: event.accountId ?? null,
       session_id: event.sessionId ?? null,
       network: event.network ?? null,
+      method: event.method ?? null,
+      device: event.device?.name ?? null,
+      place: event.device?.place ?? null,
     })
     .execute();
 };
+
+export const securityLogOf = (
+  db: Kysely<IdentitySchema>,
+  accountId: string,
+  { after, limit }: { after: Place | undefined; limit: number },
+) =>
+  db
+    .selectFrom('security_log')
+    .select(['id', 'at', 'kind', 'method', 'device', 'place', 'network', 'session_id'])
+    .where('account_id', '=', accountId)
+    .$if(after !== undefined, (query) =>
+      query.where(sql<boolean>`(at, id) < (${after?.at ?? new Date(0)}, ${after?.id ?? '0'}::bigint)`),
+    )
+    .orderBy('at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
 
 export const countSecurityLogOf = async (tx: Tx<IdentitySchema>, accountId: string): Promise<number> => {
   const row = await tx

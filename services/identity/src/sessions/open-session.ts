@@ -9,16 +9,16 @@ import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import { insertSession } from './session.store.ts';
-import { absoluteMs, idleUntil } from './session.ts';
+import { type Continued, continueSignIn } from './continue-sign-in.ts';
+import type { Caller, StartDeps } from './start-session.ts';
 
-type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'codeSecrets' | 'refreshTokens' | 'publish'>;
+type Deps = StartDeps & Pick<IdentityDeps, 'codeSecrets'>;
 
 export type OpenSession = {
   readonly codeId: string;
   readonly identifier: Accepted;
   readonly termsVersion?: string | undefined;
-  readonly network: string;
+  readonly caller: Caller;
 };
 
 export type OpenedSession =
@@ -26,14 +26,7 @@ export type OpenedSession =
   | { readonly outcome: 'consent_required' }
   | { readonly outcome: 'code_used' }
   | { readonly outcome: 'account_cancelled' }
-  | {
-      readonly outcome: 'opened';
-      readonly created: boolean;
-      readonly accountId: string;
-      readonly sessionId: string;
-      readonly refreshToken: string;
-      readonly refreshExpiresAt: Date;
-    };
+  | ({ readonly created: boolean } & Continued);
 
 const register = async (
   tx: Tx<IdentitySchema>,
@@ -61,7 +54,7 @@ const register = async (
 };
 
 export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: OpenSession): Promise<OpenedSession> => {
-  const { codeId, identifier, network } = command;
+  const { codeId, identifier } = command;
   const now = deps.now();
   const blindIndex = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
   const { termsVersion } = deps.region.profile.registration;
@@ -78,22 +71,8 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
   const accountId = registered ?? owner?.accountId;
   if (accountId === undefined) return { outcome: 'code_used' };
 
-  const sessionId = newId('ses', deps.region.id, now);
-  const refreshToken = deps.refreshTokens.first(sessionId);
-  const expiresAt = new Date(now.getTime() + absoluteMs);
-  const refreshExpiresAt = idleUntil(now, expiresAt);
-  const tokenHash = deps.refreshTokens.hash(refreshToken);
-  await insertSession(tx, {
-    id: sessionId,
-    accountId,
-    method: identifier.method,
-    createdAt: now,
-    tokenHash,
-    idleUntil: refreshExpiresAt,
-    expiresAt,
-  });
   if (registered !== undefined)
-    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network });
-  await appendSecurityLog(tx, { at: now, kind: 'signed_in', accountId, sessionId, network });
-  return { outcome: 'opened', created: registered !== undefined, accountId, sessionId, refreshToken, refreshExpiresAt };
+    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network: command.caller.network });
+  const continued = await continueSignIn(tx, deps, { accountId, method: identifier.method, caller: command.caller });
+  return { created: registered !== undefined, ...continued };
 };

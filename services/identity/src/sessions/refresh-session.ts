@@ -1,13 +1,13 @@
 // Use case: exchange a refresh token for its successor.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { lockStatus } from '../account/account.store.ts';
-import type { IdentitySchema } from '../db/schema.ts';
+import type { IdentitySchema, SessionDelivery } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import { accountOfSession, endSessionRow, lockFamily, rotateFamily } from './session.store.ts';
+import { endSession } from './end-session.ts';
+import { accountOfSession, lockFamily, rotateFamily } from './session.store.ts';
 import { idleUntil, judgeToken } from './session.ts';
 
-type Deps = Pick<IdentityDeps, 'now' | 'refreshTokens'>;
+type Deps = Pick<IdentityDeps, 'now' | 'refreshTokens' | 'publish'>;
 
 export type Refreshed =
   /** The transaction must be committed all the same: a reuse ends the session. */
@@ -23,7 +23,7 @@ export type Refreshed =
 export const refreshSession = async (
   tx: Tx<IdentitySchema>,
   deps: Deps,
-  { refreshToken, network }: { refreshToken: string; network: string },
+  { refreshToken, delivery, network }: { refreshToken: string; delivery: SessionDelivery; network: string },
 ): Promise<Refreshed> => {
   const now = deps.now();
   const sessionId = deps.refreshTokens.familyOf(refreshToken);
@@ -32,14 +32,14 @@ export const refreshSession = async (
   // Account before session, as in a cancellation: one order of locks, and a cancellation under way is waited for.
   if ((await lockStatus(tx, accountId, 'share')) !== 'active') return { outcome: 'refused' };
   const family = await lockFamily(tx, sessionId);
-  if (family === undefined) return { outcome: 'refused' };
+  // A token that was given to a browser in its cookie is never taken from a body: a script that got hold of it could not use it.
+  if (family === undefined || family.delivery !== delivery) return { outcome: 'refused' };
 
   const presentedHash = deps.refreshTokens.hash(refreshToken);
   const verdict = judgeToken(family, presentedHash, now);
   if (verdict === 'over') return { outcome: 'refused' };
   if (verdict === 'reuse') {
-    await endSessionRow(tx, sessionId, 'reuse', now);
-    await appendSecurityLog(tx, { at: now, kind: 'refresh_reused', accountId, sessionId, network });
+    await endSession(tx, deps, { accountId, sessionId, reason: 'reuse', network });
     return { outcome: 'refused' };
   }
   const successor = deps.refreshTokens.successor(refreshToken);

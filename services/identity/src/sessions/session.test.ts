@@ -10,6 +10,7 @@ const family = {
   idleUntil: later(idleMs),
   expiresAt: later(absoluteMs),
   endedAt: null,
+  delivery: 'body' as const,
 };
 
 describe('judgeToken', () => {

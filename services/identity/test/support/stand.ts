@@ -103,8 +103,12 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     SMS_ACCESS_KEY_SECRET: outside.sms.accessKeySecret,
     SMS_SIGN_NAME: outside.sms.signName,
     SMS_TEMPLATE: outside.sms.templates.code,
+    SMS_NOTICE_TEMPLATE: outside.sms.templates.notice,
     SMTP_URL: `smtp://${encodeURIComponent(outside.mail.user)}:${encodeURIComponent(outside.mail.password)}@${outside.mail.host}:${outside.mail.port}`,
     MAIL_FROM: 'Meridian <no-reply@meridian.example>',
+    CODES_BEFORE_CAPTCHA: '1000',
+    CAPTCHA_ENDPOINT: outside.captcha.endpoint,
+    CAPTCHA_SECRET: outside.captcha.secret,
     OIDC_ISSUER: outside.oidc.issuer,
     OIDC_CLIENT_ID: outside.oidc.clientId,
     OIDC_CLIENT_SECRET: outside.oidc.clientSecret,
@@ -133,6 +137,8 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   });
   const urls = () => running ?? { publicUrl: '', internalUrl: '' };
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
+  // A connection that is just closing may still be told that its database was dropped.
+  pool.on('error', () => undefined);
   const log = createLog({ service: 'test', region, level: 'silent' });
   const bus = createPostgresBus({ url: database.url, log, now, poolSize: 2 });
 
@@ -158,10 +164,12 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   };
   /** Asks for a code and waits for it in the inbox. */
   const codeFor = async (identifier: Identifier, purpose: 'login' | 'reauthenticate' = 'login', ip?: string) => {
-    const before = (await messages(identifier.value)).length;
+    // Notices arrive beside codes.
+    const codes = async () => (await messages(identifier.value)).filter((message) => message.code !== null);
+    const before = (await codes()).length;
     const { body } = await ask(sendCode, { body: { identifier, purpose }, ...(ip && { ip }) });
     const [message] = await waitFor('a code', async () => {
-      const found = await messages(identifier.value);
+      const found = await codes();
       return found.length > before && found;
     });
     return { codeId: body.codeId, code: message?.code ?? '' };
@@ -170,7 +178,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   const signIn = async (identifier: Identifier) => {
     const code = await codeFor(identifier);
     const { body } = await ask(createSession, { body: { ...code, identifier, termsVersion } });
-    return { ...body, identifier };
+    return { ...body, refreshToken: body.refreshToken ?? '', identifier };
   };
   let people = 0;
   const identifiers = {

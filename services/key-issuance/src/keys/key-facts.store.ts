@@ -5,7 +5,7 @@ import type { Schema } from '../db/schema.ts';
 import type { KeyFacts } from './key.ts';
 
 type FactsRow = {
-  digest: Buffer;
+  digest: string;
   key_id: string;
   account_id: string | null;
   product: KeyProduct;
@@ -34,8 +34,8 @@ export const findFacts = async (
   digests: readonly Buffer[],
   now: Date,
 ): Promise<Map<string, KeyFacts>> => {
-  const { rows } = await sql<FactsRow>`
-    select s.digest, s.ends_at, coalesce(k.revoked_at, s.revoked_at) as revoked_at, k.key_id, k.account_id, k.product,
+  const { rows } = await sql<FactsRow>`/* statement: key-facts */
+    select encode(s.digest, 'hex') as digest, s.ends_at, coalesce(k.revoked_at, s.revoked_at) as revoked_at, k.key_id, k.account_id, k.product,
       k.models, k.endpoints, k.networks, k.requests_per_minute, k.tokens_per_minute, k.tokens_per_day, k.expires_at,
       g.cancelled_at, g.exhausted_at, g.plan_until, p.case_id, p.until,
       exists (select from account_freeze f where f.account_id = k.account_id and f.lifted_at is null) as frozen
@@ -47,7 +47,7 @@ export const findFacts = async (
       where account_id = k.account_id and lifted_at is null and until > ${now} order by until desc limit 1
     ) p on true
     where s.digest = any(${[...digests]}::bytea[])`.execute(db);
-  return new Map(rows.map((row) => [row.digest.toString('hex'), factsOf(row)]));
+  return new Map(rows.map((row) => [row.digest, factsOf(row)]));
 };
 
 const factsOf = (row: FactsRow): KeyFacts => ({

@@ -44,12 +44,12 @@ export const takeRates = async (
   const placesOf = (nth: 0 | 1) => questions.map((question) => places.get(question.subjects[nth]?.id ?? '') ?? 0);
   const limitsOf = (kind: 'requestsPerMinute' | 'tokensPerMinute' | 'tokensPerDay') =>
     subjects.map(({ limits }) => limits[kind]);
-  const { rows } = await sql<Counters>`
+  const { rows } = await sql<Counters>`/* statement: take-rates */
     select verdicts, minutes, requests, tokens, days, day_tokens from take_rates(
       ${subjects.map(({ id }) => id)}::text[], ${limitsOf('requestsPerMinute')}::bigint[],
       ${limitsOf('tokensPerMinute')}::bigint[], ${limitsOf('tokensPerDay')}::bigint[],
       ${placesOf(0)}::integer[], ${placesOf(1)}::integer[], ${questions.map(({ tokens }) => tokens)}::bigint[],
-      ${minuteOf(now)}, ${dayOf(now)})`.execute(db);
+      ${minuteOf(now)}::bigint, ${dayOf(now)}::bigint)`.execute(db);
   const [counters] = rows;
   if (counters === undefined) throw new Error('take_rates answered nothing');
   const windows = subjects.map((subject, i) =>

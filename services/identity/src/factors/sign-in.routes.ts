@@ -1,0 +1,86 @@
+// Sign in by password, and complete a sign-in with the second factor.
+import { accountCancelled } from '@meridian/contracts/common.ts';
+import {
+  codeLimitReached,
+  completeSignIn,
+  credentialsInvalid,
+  factorInvalid,
+  signInByPassword,
+} from '@meridian/contracts/identity.ts';
+import { fail } from '@meridian/kit/http/problems.ts';
+import { route } from '@meridian/kit/http/route.ts';
+import { lockStatus } from '../account/account.store.ts';
+import { assertSolved } from '../captcha/captcha.ts';
+import { acceptIdentifier } from '../codes/accept-identifier.ts';
+import { refund, reserve } from '../codes/limit.store.ts';
+import { networkOf } from '../codes/network.ts';
+import { failureRule, needsCaptcha } from '../codes/send-code.ts';
+import { digest } from '../crypto/mac.ts';
+import type { IdentityDeps } from '../deps.ts';
+import { appendSecurityLog } from '../security-log/security-log.store.ts';
+import { continueSignIn } from '../sessions/continue-sign-in.ts';
+import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
+import { refuseUncompleted } from '../sessions/refuse-uncompleted.ts';
+import { startSession } from '../sessions/start-session.ts';
+import { createTokenAnswers, noStore } from '../sessions/token-answer.ts';
+import { withFactor } from './check-factor.ts';
+import { passwordOf, raisePendingTries, takePendingSignIn } from './factor.store.ts';
+
+export const factorSignInRoutes = (deps: IdentityDeps): void => {
+  const { publicServer, db, region, now } = deps;
+  const cookies = createRefreshCookies(region.profile);
+  const answerOf = createTokenAnswers(deps, cookies);
+
+  route(publicServer, signInByPassword, async ({ body, ip, headers, reply, userAgent }) => {
+    const { delivery = 'body' } = body;
+    if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
+    const identifier = acceptIdentifier(region.profile.registration, body.identifier);
+    const network = networkOf(ip);
+    const sendDeps = { ...deps, region: region.id };
+    if (await db.transaction((tx) => needsCaptcha(tx, sendDeps, network)))
+      await assertSolved(deps.captcha, body.captchaToken);
+    // Booked before the comparison, per address and per network, and given back after a right one.
+    const at = now();
+    const blindIndex = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
+    const own = failureRule(deps.codeSecrets, blindIndex);
+    const place = { scope: deps.codeSecrets.networkScope(network), slotSeconds: 60, windows: deps.sendLimits.network };
+    const retryAfter = await db.transaction((tx) => reserve(tx, [own, place], at));
+    if (retryAfter !== undefined) return fail(codeLimitReached, { retryAfter, detail: 'Too many tries; wait' });
+    const stored = await passwordOf(db.read, blindIndex);
+    if (!(await deps.passwords.verify(stored?.hash, body.password)) || stored === undefined) {
+      await db.transaction((tx) => appendSecurityLog(tx, { at, kind: 'password_wrong', network }));
+      return fail(credentialsInvalid, {
+        detail: `Sign in with a code instead, or see ${region.profile.links.helpCentre}`,
+      });
+    }
+    await refund(db.read, own, at);
+    await refund(db.read, place, at);
+    const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
+    const caller = { network, delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
+    const continued = await db.transaction(async (tx) => {
+      const { accountId } = stored;
+      if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
+      return continueSignIn(tx, deps, { accountId, method: 'password', caller });
+    });
+    if (continued.outcome === 'second_factor') return refuseUncompleted(continued);
+    return { status: 201, body: { ...(await answerOf(reply, delivery, continued)), created: false }, headers: noStore };
+  });
+
+  route(publicServer, completeSignIn, async ({ body, ip, headers, reply, userAgent }) => {
+    const { delivery = 'body', challenge, factor } = body;
+    if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
+    const network = networkOf(ip);
+    const challengeHash = digest(challenge);
+    const pending = await db.transaction((tx) => raisePendingTries(tx, challengeHash, now()));
+    if (pending === undefined) return fail(factorInvalid, { detail: 'Start the sign-in again' });
+    const { accountId } = pending;
+    const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
+    const caller = { network, delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
+    const started = await withFactor(deps, { accountId, factor, network }, async (tx) => {
+      if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
+      if (!(await takePendingSignIn(tx, challengeHash))) return fail(factorInvalid);
+      return startSession(tx, deps, { accountId, method: `${pending.method}+${factor.method}`, caller });
+    });
+    return { status: 201, body: { ...(await answerOf(reply, delivery, started)), created: false }, headers: noStore };
+  });
+};

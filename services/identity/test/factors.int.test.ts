@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  beginTotp,
+  cancelAccount,
+  completeSignIn,
+  confirmTotp,
+  createSession,
+  getAccount,
+  type Identifier,
+  reauthenticate,
+  refreshSession,
+  removePassword,
+  removeTotp,
+  setPassword,
+  signInByPassword,
+} from '@meridian/contracts/identity.ts';
+import { totpAt } from '../src/factors/totp.ts';
+import { problemOf, type Stand, startStand, waitFor } from './support/stand.ts';
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+const bytesOf = (text: string) => {
+  const bits = [...text].map((c) => alphabet.indexOf(c).toString(2).padStart(5, '0')).join('');
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+};
+
+describe('factors beside codes', () => {
+  let stand: Stand;
+  beforeAll(async () => {
+    stand = await startStand({ region: 'global' });
+  }, 60_000);
+  afterAll(() => stand?.stop());
+
+  const password = 'correct horse battery';
+  const newPerson = () => stand.signIn(stand.identifiers.email());
+  const byPassword = (identifier: Identifier, given = password) =>
+    stand.ask(signInByPassword, { body: { identifier, password: given } });
+  const byCode = async (identifier: Identifier) => {
+    stand.moveClock(61_000);
+    return stand.ask(createSession, {
+      body: { ...(await stand.codeFor(identifier)), identifier, termsVersion: stand.termsVersion },
+    });
+  };
+  const codeNow = (secret: string, steps = 0) =>
+    totpAt(bytesOf(secret), Math.floor(stand.now().getTime() / 30_000) + steps);
+  const withTotp = async () => {
+    const person = await newPerson();
+    const token = person.accessToken;
+    const { secret, uri } = (await stand.ask(beginTotp, { token })).body;
+    expect(uri).toContain(secret);
+    const { recoveryCodes } = (await stand.ask(confirmTotp, { token, body: { code: codeNow(secret) } })).body;
+    return { ...person, secret, recoveryCodes };
+  };
+  const challengeOf = async (identifier: Identifier) => {
+    const refused = (await problemOf(byCode(identifier))) as unknown as {
+      code: string;
+      problem: { challenge: string; factors: string[] };
+    };
+    expect(refused).toMatchObject({ code: 'second_factor_required', status: 403 });
+    return refused.problem;
+  };
+  const complete = (challenge: string, method: 'totp' | 'recovery_code', code: string) =>
+    stand.ask(completeSignIn, { body: { challenge, factor: { method, code } } });
+
+  test('a password signs in once it is set; setting it ends other sessions and is told', async () => {
+    const { identifier, accountId, refreshToken } = await newPerson();
+    expect(await problemOf(byPassword(identifier))).toMatchObject({ code: 'credentials_invalid', status: 401 });
+    const { body } = await byCode(identifier);
+    await stand.ask(setPassword, { token: body.accessToken, body: { password } });
+    expect(await problemOf(stand.ask(refreshSession, { body: { refreshToken } }))).toMatchObject({
+      code: 'refresh_invalid',
+    });
+    expect((await byPassword(identifier)).body).toMatchObject({ accountId, created: false });
+    expect(await problemOf(byPassword(identifier, `${password}!`))).toMatchObject({ code: 'credentials_invalid' });
+    await waitFor('the notice', async () =>
+      (await stand.messages(identifier.value)).some((m) => m.text.includes('password')),
+    );
+    await stand.ask(removePassword, { token: body.accessToken });
+    expect(await problemOf(byPassword(identifier))).toMatchObject({ code: 'credentials_invalid' });
+    const { rows } = await stand.pool.query(
+      "select count(*)::int as n from security_log where kind = 'password_wrong'",
+    );
+    expect(rows[0].n).toBeGreaterThan(0);
+  });
+
+  test('pretends the address exists: unknown address and wrong password answer alike, and ten wrong ones close the door', async () => {
+    const { identifier, accessToken } = await newPerson();
+    await stand.ask(setPassword, { token: accessToken, body: { password } });
+    const wrong = await problemOf(byPassword(identifier, 'not the password'));
+    const unknown = await problemOf(byPassword(stand.identifiers.email(), 'not the password'));
+    expect(unknown.problem?.detail).toBe(wrong.problem?.detail);
+    expect({ ...unknown, problem: undefined }).toMatchObject({ code: wrong.code, status: wrong.status });
+    for (let i = 0; i < 9; i += 1) await problemOf(byPassword(identifier, 'not the password'));
+    expect(await problemOf(byPassword(identifier))).toMatchObject({ code: 'code_limit_reached', status: 429 });
+  });
+
+  test('with an authenticator app on, a code alone signs in nobody; with its own code it does, once', async () => {
+    const { identifier, accountId, secret } = await withTotp();
+    const { challenge, factors } = await challengeOf(identifier);
+    expect(factors).toEqual(['totp', 'recovery_code']);
+    const code = codeNow(secret);
+    const { body } = await complete(challenge, 'totp', code);
+    expect(body.accountId).toBe(accountId);
+    expect((await stand.ask(getAccount, { token: body.accessToken })).body.accountId).toBe(accountId);
+    // The same code in another sign-in: replay.
+    const again = await challengeOf(identifier);
+    const replayed = totpAt(bytesOf(secret), Math.floor((stand.now().getTime() - 61_000) / 30_000));
+    expect(await problemOf(complete(again.challenge, 'totp', replayed))).toMatchObject({ code: 'factor_invalid' });
+    expect((await complete(again.challenge, 'totp', codeNow(secret))).status).toBe(201);
+    expect(await problemOf(complete(again.challenge, 'totp', codeNow(secret, 1)))).toMatchObject({
+      code: 'factor_invalid',
+    });
+  });
+
+  test('one code of the app, sent many times at once, succeeds exactly once', async () => {
+    const { identifier, secret } = await withTotp();
+    const challenges = [await challengeOf(identifier), await challengeOf(identifier), await challengeOf(identifier)];
+    const code = codeNow(secret);
+    const outcomes = await Promise.allSettled(challenges.map(({ challenge }) => complete(challenge, 'totp', code)));
+    expect(outcomes.filter((o) => o.status === 'fulfilled')).toHaveLength(1);
+  });
+
+  test('a recovery code works once; five wrong tries end a challenge', async () => {
+    const { identifier, recoveryCodes, secret } = await withTotp();
+    expect(recoveryCodes).toHaveLength(10);
+    const first = await challengeOf(identifier);
+    expect((await complete(first.challenge, 'recovery_code', String(recoveryCodes[0]))).status).toBe(201);
+    const second = await challengeOf(identifier);
+    expect(await problemOf(complete(second.challenge, 'recovery_code', String(recoveryCodes[0])))).toMatchObject({
+      code: 'factor_invalid',
+    });
+    for (let i = 0; i < 4; i += 1) await problemOf(complete(second.challenge, 'totp', '000000'));
+    expect(await problemOf(complete(second.challenge, 'totp', codeNow(secret)))).toMatchObject({
+      code: 'factor_invalid',
+    });
+  });
+
+  test('a challenge is of one account only, and dies after ten minutes', async () => {
+    const [mine, theirs] = [await withTotp(), await withTotp()];
+    const { challenge } = await challengeOf(theirs.identifier);
+    expect(await problemOf(complete(challenge, 'totp', codeNow(mine.secret)))).toMatchObject({
+      code: 'factor_invalid',
+    });
+    stand.moveClock(601_000);
+    expect(await problemOf(complete(challenge, 'totp', codeNow(theirs.secret)))).toMatchObject({
+      code: 'factor_invalid',
+    });
+  });
+
+  test('step-up: changes of credentials and cancellation ask for the second factor, not for a code', async () => {
+    const { identifier, refreshToken, secret } = await withTotp();
+    stand.moveClock(301_000);
+    const token = (await stand.ask(refreshSession, { body: { refreshToken } })).body.accessToken;
+    expect(await problemOf(stand.ask(removeTotp, { token }))).toMatchObject({ code: 'reauthentication_required' });
+    const proof = await stand.codeFor(identifier, 'reauthenticate');
+    expect(await problemOf(stand.ask(reauthenticate, { token, body: { method: 'code', ...proof } }))).toMatchObject({
+      code: 'second_factor_required',
+    });
+    expect(
+      await problemOf(stand.ask(cancelAccount, { token, body: { ...proof, consequencesVersion: 'x' } })),
+    ).toMatchObject({ code: 'reauthentication_required' });
+    await stand.ask(reauthenticate, { token, body: { method: 'totp', code: codeNow(secret) } });
+    await stand.ask(removeTotp, { token });
+    expect((await byCode(identifier)).status).toBe(201);
+  });
+
+  test('nothing of a factor lies open in the tables', async () => {
+    const { secret, recoveryCodes } = await withTotp();
+    const tables = ['totp', 'recovery_code', 'password', 'pending_sign_in'];
+    for (const table of tables) {
+      const text = JSON.stringify((await stand.pool.query(`select t::text from ${table} t`)).rows);
+      for (const hidden of [secret, bytesOf(secret).toString('hex'), ...recoveryCodes, password])
+        expect(text).not.toContain(hidden);
+    }
+  });
+});
