@@ -1,5 +1,5 @@
 // npm run image: builds the one image of all programs, with the dependencies that the lockfile pins.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -44,13 +44,16 @@ const prepareTree = async (tree: string) => {
     'install',
     '--prod',
     '--frozen-lockfile',
-    '--no-optional',
     '--ignore-scripts',
     '--pm-on-fail=ignore',
     '--package-import-method=copy',
   ];
   await run('npx', [...pnpm, ...install, ...only], { cwd: tree, timeoutMs: 300_000 });
   rmSync(join(tree, 'packages/testkit'), { recursive: true });
+  // Optional dependencies carry native parts for this platform; Node itself comes with the base image.
+  for (const folder of ['node_modules', 'node_modules/.pnpm'])
+    for (const name of readdirSync(join(tree, folder)).filter((entry) => /^node-(linux|darwin|win)/.test(entry)))
+      rmSync(join(tree, folder, name), { recursive: true, force: true });
 };
 
 const main = async () => {

@@ -89,17 +89,22 @@ export const writeDatabaseAccess = (places: RegionPlaces, service: ServiceName, 
 
 const randomPassword = () => randomBytes(32).toString('base64url');
 
-/** The region's own secrets: drawn once, kept in its folder, never drawn again. */
+/** The region's own secrets: drawn once, kept in its folder, never drawn again. What a newer version needs besides is added. */
 export const regionSecrets = (places: RegionPlaces): RegionSecrets => {
   const file = join(places.folder, 'secrets.json');
-  const kept = readJson<RegionSecrets>(file);
-  if (kept) return kept;
-  const drawn: RegionSecrets = {
+  const kept: Record<string, unknown> = readJson(file) ?? {};
+  const drawn = {
     ...drawRegion(),
     ownerPasswords: Object.fromEntries(storedServices.map((name) => [name, randomPassword()])),
   };
-  writeSecret(file, JSON.stringify(drawn));
-  return drawn;
+  const secrets = Object.fromEntries(
+    Object.entries(drawn).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? (kept[name] ?? value) : { ...value, ...(kept[name] as object | undefined) },
+    ]),
+  ) as RegionSecrets;
+  writeSecret(file, JSON.stringify(secrets));
+  return secrets;
 };
 
 /** Returns the files that the operator must fill in: none with the sandbox. Existing secrets and filled-in files stay. */
