@@ -4,11 +4,13 @@ import { composeBench } from './bench/compose.ts';
 import { eventsBench } from './bench/events.ts';
 import { type Figure, repetitions, table } from './bench/figure.ts';
 import { keysBench } from './bench/keys.ts';
+import { sessionsBench } from './bench/sessions.ts';
 import { startBench } from './bench/start.ts';
 
 const benches: Readonly<Record<string, (progress: (line: string) => void) => Promise<Figure[]>>> = {
   start: startBench,
   keys: keysBench,
+  sessions: sessionsBench,
   compose: composeBench,
   events: eventsBench,
 };
