@@ -18,8 +18,14 @@ export type PartOrders = {
 export type Ask = { ask: 'publish'; perSecond: number; seconds: number } | { ask: 'relay' } | { ask: 'stop' };
 export type Told =
   | { told: 'ready' }
-  | { told: 'published'; at: [id: string, ms: number][]; seconds: number }
-  | { told: 'applied'; at: [id: string, ms: number][] };
+  | { told: 'published'; at: [id: string, ms: number][]; seconds: number; cpuMs: number }
+  | { told: 'applied'; at: [id: string, ms: number][]; cpuMs: number };
+
+/** Processor time of this process so far. */
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+};
 
 const orders = JSON.parse(process.argv[2] ?? '') as PartOrders;
 const log = createLog({ service: 'bench', region, level: process.env.MERIDIAN_TEST_LOG ?? 'error' });
@@ -52,6 +58,7 @@ const publishAll = async (perSecond: number, seconds: number) => {
   const at: [string, number][] = [];
   const running = new Set<Promise<void>>();
   const began = performance.now();
+  const cpuBefore = cpuMs();
   const total = perSecond * seconds;
   const turns = new Map<string, Promise<unknown>>();
   for (let n = 0; n < total; ) {
@@ -73,7 +80,7 @@ const publishAll = async (perSecond: number, seconds: number) => {
     await new Promise((resolve) => setTimeout(resolve, tickMs));
   }
   await Promise.all(running);
-  tell({ told: 'published', at, seconds: (performance.now() - began) / 1_000 });
+  tell({ told: 'published', at, seconds: (performance.now() - began) / 1_000, cpuMs: cpuMs() - cpuBefore });
 };
 
 const parts: { stop(): Promise<void> }[] = [];
@@ -95,7 +102,7 @@ process.on('message', (message: Ask) => void answer(message));
 if (orders.part === 'consuming') {
   let noted: [string, number][] = [];
   const flush = () => {
-    if (noted.length > 0) tell({ told: 'applied', at: noted });
+    if (noted.length > 0) tell({ told: 'applied', at: noted, cpuMs: cpuMs() });
     noted = [];
   };
   const flushing = setInterval(flush, 200);

@@ -19,6 +19,7 @@ import { type RunningPostgres, startPostgres } from '@meridian/testkit/postgres/
 import pg from 'pg';
 import type { Ask, PartOrders, Told } from './events-part.ts';
 import { type Figure, figure } from './figure.ts';
+import { childrenCpuMs } from './process-cpu.ts';
 
 const perSecond = 1_000;
 const seconds = 20;
@@ -140,6 +141,8 @@ const withServices = async <T>(
     published: () => Extract<Told, { told: 'published' }> | undefined;
     applied: ReadonlyMap<string, number>;
     until: (what: string, done: () => boolean) => Promise<void>;
+    /** Processor time of the consuming service so far, in ms. */
+    consumedMs: () => number;
   }) => Promise<T>,
 ): Promise<T> => {
   const topic = `${region}.${scene}.events`;
@@ -151,10 +154,12 @@ const withServices = async <T>(
   for (const url of [sourceUrl, targetUrl]) await migrate({ url, migrations: historyMigrations, log });
   const applied = new Map<string, number>();
   let published: Extract<Told, { told: 'published' }> | undefined;
+  let consumed = 0;
   const parts: Awaited<ReturnType<typeof startPart>>[] = [];
   const start = async (part: PartOrders['part'], databaseUrl: string) => {
     const started = await startPart({ part, databaseUrl, busUrl, topic }, (told) => {
       if (told.told === 'published') published = told;
+      if (told.told === 'applied') consumed = told.cpuMs;
       if (told.told === 'applied') for (const [id, ms] of told.at) if (!applied.has(id)) applied.set(id, ms);
     });
     parts.push(started);
@@ -164,23 +169,38 @@ const withServices = async <T>(
     const publishing = await start('publishing', sourceUrl);
     const startConsuming = async () => void (await start('consuming', targetUrl));
     const until = (what: string, done: () => boolean) => untilDone(what, parts, done);
-    return await play({ publishing, startConsuming, sourceUrl, published: () => published, applied, until });
+    return await play({
+      publishing,
+      startConsuming,
+      sourceUrl,
+      published: () => published,
+      applied,
+      until,
+      consumedMs: () => consumed,
+    });
   } finally {
     await Promise.all(parts.map((part) => part.stop()));
   }
 };
 
 const measureLatency = (ground: Ground) =>
-  withServices(ground, 'latency', async ({ publishing, startConsuming, published, applied, until }) => {
+  withServices(ground, 'latency', async ({ publishing, startConsuming, published, applied, until, consumedMs }) => {
     publishing.ask({ ask: 'relay' });
     await startConsuming();
     await new Promise((resolve) => setTimeout(resolve, 3_000)); // both have joined and are warm
+    const before = { consuming: consumedMs(), postgres: childrenCpuMs(ground.postgres.pid) };
     publishing.ask({ ask: 'publish', perSecond, seconds });
     await until('publishing', () => published() !== undefined);
     const sent = published();
     if (!sent) throw new Error('unreachable');
     await until('the last effect', () => applied.size >= sent.at.length);
     const ms = sent.at.map(([id, at]) => Math.max(0, (applied.get(id) ?? Number.NaN) - at)).sort((a, b) => a - b);
+    const each = (total: number) => total / sent.at.length;
+    const cpu = {
+      publishing: each(sent.cpuMs),
+      consuming: each(consumedMs() - before.consuming),
+      postgres: each(childrenCpuMs(ground.postgres.pid) - before.postgres),
+    };
     const rate = sent.at.length / sent.seconds;
     ground.progress(
       `${ground.name}: ${sent.at.length} events at ${rate.toFixed(0)}/s, p50 ${percentile(ms, 0.5).toFixed(1)} ms, p99 ${percentile(ms, 0.99).toFixed(1)} ms, longest ${ms.at(-1)?.toFixed(0)} ms`,
@@ -189,6 +209,9 @@ const measureLatency = (ground: Ground) =>
       figure('events', `${ground.name}_rate`, [rate], 'events/s', `>= ${perSecond * 0.95}`),
       figure('events', `${ground.name}_commit_to_effect_p50`, [percentile(ms, 0.5)], 'ms', null),
       figure('events', `${ground.name}_commit_to_effect_p99`, [percentile(ms, 0.99)], 'ms', '<= 300'),
+      ...Object.entries(cpu).map(([who, spent]) =>
+        figure('events', `${ground.name}_cpu_${who}`, [spent], 'ms/event', null),
+      ),
     ];
   });
 
