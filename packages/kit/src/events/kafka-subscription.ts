@@ -6,6 +6,7 @@ import { atMost } from './deadline.ts';
 import type { DeliveredRecord, RecordHandler, Subscription } from './event-bus.ts';
 import type { EachBatchPayload, Kafka, KafkaMessage } from './kafka-client.ts';
 import { kafkaError } from './kafka-error.ts';
+import { createOffsets } from './kafka-offsets.ts';
 import { eventIdHeader } from './kafka-producer.ts';
 import { createWatchdog } from './kafka-watchdog.ts';
 import { backOff } from './wait.ts';
@@ -36,7 +37,7 @@ type Options = {
   onFatal: (error: Error) => void;
 };
 
-const commitEveryMs = 500;
+const commitEveryMs = 200;
 const mostIdLength = 200;
 
 // Whatever other programs may have written: PostgreSQL's text knows no NUL, and an id must fit into an index. Valid JSON has no raw NUL.
@@ -98,9 +99,12 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     options.onFatal(error);
   };
 
+  const offsets = createOffsets({ commit: (some) => consumer.commitOffsets(some), everyMs: commitEveryMs, log });
+
   consumer.on(consumer.events.REBALANCING, endEpoch);
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     endEpoch();
+    offsets.forget();
     watchdog.joined(new Map(Object.entries(payload.memberAssignment)));
     log.info({ group, assigned: payload.memberAssignment }, 'joined the group');
     // A start that kafkajs had under way when it was stopped.
@@ -135,7 +139,7 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   };
 
   const handleBatch = async (payload: EachBatchPayload) => {
-    const { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale, pause } = payload;
+    const { batch, resolveOffset, heartbeat, isRunning, isStale, pause } = payload;
     const { topic, partition } = batch;
     const lane = `${topic}/${partition}`;
     const mine = epoch;
@@ -147,16 +151,6 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
         if (epoch === mine) endEpoch();
       });
     }, heartbeatMs / 2);
-    let handled: string | undefined;
-    let committed: string | undefined;
-    let lastCommit = performance.now();
-    const commit = async () => {
-      if (handled === undefined || handled === committed) return;
-      const offset = (BigInt(handled) + 1n).toString();
-      lastCommit = performance.now();
-      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
-      committed = handled;
-    };
     try {
       for (const message of batch.messages) {
         if (signal.aborted || !isRunning() || isStale()) break;
@@ -170,10 +164,10 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
         failures.delete(lane);
         watchdog.progressed();
         if (!mine.signal.aborted) resolveOffset(message.offset);
-        handled = message.offset;
-        if (performance.now() - lastCommit > commitEveryMs) await commit();
+        if (!abandoning.signal.aborted) offsets.handled(topic, partition, BigInt(message.offset) + 1n);
       }
-      if (!abandoning.signal.aborted) await commit();
+      // Before the partitions go to another member, it should know how far this one came.
+      if (signal.aborted && !abandoning.signal.aborted) await atMost(offsets.flush(), 2_000);
     } finally {
       clearInterval(beating);
     }
@@ -207,7 +201,12 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     stopping.abort();
     watchdog.stop();
     for (const timer of pauses) clearTimeout(timer);
-    left ??= Promise.allSettled([...inHand]).then(() => atMost(consumer.disconnect(), 10_000));
+    left ??= Promise.allSettled([...inHand])
+      .then(() => atMost(offsets.flush(), 2_000))
+      .then(() => {
+        offsets.stop();
+        return atMost(consumer.disconnect(), 10_000);
+      });
     return left;
   };
   return {
