@@ -23,6 +23,8 @@ import { childrenCpuMs } from './process-cpu.ts';
 
 const perSecond = 1_000;
 const seconds = 20;
+/** Compilers and caches of all processes, the broker's too, are cold at first. */
+const warmUpSeconds = 5;
 const backlog = 100_000;
 const patienceMs = 180_000;
 
@@ -187,13 +189,19 @@ const measureLatency = (ground: Ground) =>
   withServices(ground, 'latency', async ({ publishing, startConsuming, published, applied, until, consumedMs }) => {
     publishing.ask({ ask: 'relay' });
     await startConsuming();
-    await new Promise((resolve) => setTimeout(resolve, 3_000)); // both have joined and are warm
+    /** Sends at the rate and waits for the last effect. */
+    const run = async (runSeconds: number) => {
+      const former = published();
+      publishing.ask({ ask: 'publish', perSecond, seconds: runSeconds });
+      await until('publishing', () => published() !== former);
+      const told = published();
+      if (!told) throw new Error('unreachable');
+      await until('the last effect', () => told.at.every(([id]) => applied.has(id)));
+      return told;
+    };
+    await run(warmUpSeconds);
     const before = { consuming: consumedMs(), postgres: childrenCpuMs(ground.postgres.pid) };
-    publishing.ask({ ask: 'publish', perSecond, seconds });
-    await until('publishing', () => published() !== undefined);
-    const sent = published();
-    if (!sent) throw new Error('unreachable');
-    await until('the last effect', () => applied.size >= sent.at.length);
+    const sent = await run(seconds);
     const ms = sent.at.map(([id, at]) => Math.max(0, (applied.get(id) ?? Number.NaN) - at)).sort((a, b) => a - b);
     const each = (total: number) => total / sent.at.length;
     const cpu = {

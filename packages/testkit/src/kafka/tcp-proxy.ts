@@ -33,6 +33,9 @@ export const startTcpProxy = async ({ port = 0, target }: { port?: number; targe
       socket.on('error', end);
       socket.on('close', end);
     }
+    // A write before the connection is there would add a listener each time.
+    client.pause();
+    upstream.once('connect', () => client.resume());
     client.on('data', (data) => upstream.write(data));
     upstream.on('data', (data) => {
       if (!proxy.swallowAnswers) client.write(data);
