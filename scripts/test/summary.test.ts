@@ -32,12 +32,15 @@ describe('closing lines of a test run', () => {
       { status: 'passed', title: 'a' },
       { status: 'pending', title: 'replays', in: '[needs kafka] bus' },
       { status: 'pending', title: '[needs kafka] lags' },
+      { status: 'pending', title: 'starts', in: '[needs docker compose] stack' },
     ];
     expect(summarise(report(tests), { filtered: true })).toEqual([
       '  not run: [needs kafka] bus › replays',
       '  not run: [needs kafka] lags',
+      '  not run: [needs docker compose] stack › starts',
       '1 passed, 0 failed',
       'NOT RUN: kafka (2)',
+      'NOT RUN: docker compose (1)',
     ]);
   });
 

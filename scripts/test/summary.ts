@@ -7,7 +7,7 @@ export type JestReport = {
 };
 
 /** The mark of a test that needs what is not there, e.g. '[needs kafka] replays after a rebalance'. */
-const NEEDS = /^\[needs ([a-z0-9-]+)\] /;
+const NEEDS = /^\[needs ([a-z0-9 -]+)\] /;
 
 /**
  * The closing lines of a test run, the plain counts last but for what did not run. A file that could not be loaded counts as a failure.
