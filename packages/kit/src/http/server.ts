@@ -41,7 +41,7 @@ export type ServerOptions = PipelineOptions & {
   readonly requestTimeoutMs?: number;
   /** Makes the ids of requests; default: random UUIDs. Never taken from the client. */
   readonly newRequestId?: () => string;
-  /** Mean event-loop delay above which requests are refused with 503; default 1,000 ms. */
+  /** Mean event-loop delay above which requests are refused with 503; default 1,000 ms, 0: never. */
   readonly maxEventLoopDelayMs?: number;
 };
 
