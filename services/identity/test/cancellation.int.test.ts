@@ -306,7 +306,7 @@ describe('cancellation', () => {
     ]);
     expect(tombstones).toEqual([{ saga_id: sagaId }]);
     expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({
-      code: 'unauthenticated',
+      code: 'account_cancelled',
     });
 
     stand.moveClock(61_000);
