@@ -72,7 +72,8 @@ export const startRegion = async (options: {
       trustedProxies: '127.0.0.1',
       secrets,
       databaseUrl: databases.urlOf,
-      databasePool: 4,
+      // One person at a time; every connection is a process of some megabytes.
+      databasePool: 2,
       busUrl: databases.busUrl,
     }),
     ...outsideEnv(service, profile, outside),
