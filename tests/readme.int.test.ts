@@ -68,3 +68,15 @@ test('the main job by curl does what the text says', async () => {
   ])
     expect(stdout).toContain(promise);
 }, 90_000);
+
+test.each(['events', 'bench'])(
+  'npm run %s -- --help, which the text names, helps',
+  async (command) => {
+    expect(readme).toContain(`npm run ${command} -- --help`);
+    const { stdout } = await promisify(execFile)(process.execPath, ['scripts/run.mjs', command, '--help'], {
+      timeout: 60_000,
+    });
+    expect(stdout).toContain(`npm run ${command}`);
+  },
+  90_000,
+);

@@ -8,6 +8,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { createSession, getAccount, sendCode } from '@meridian/contracts/identity.ts';
 import { regionPorts, sandboxPorts } from '@meridian/testkit/embedded/ports.ts';
+import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { outsideWorld } from '../../tests/journeys/outside-world.ts';
 import { processTree } from '../bench/process-memory.ts';
 
@@ -209,3 +210,20 @@ test('wrong options and a wrong port base are told, and --help helps', async () 
   expect(await help.exit).toBe(0);
   expect(help.output()).toContain('--reset');
 }, 60_000);
+
+describeNeeding('root', process.getuid?.() === 0, 'a disk of its own', () => {
+  test('a full disk is one sentence', async () => {
+    const folder = newFolder();
+    // A mount that only this process and what it starts can see; it goes with them.
+    const full = 'mount -t tmpfs -o size=24m tmpfs "$0" && MERIDIAN_DATA_DIR="$0/data" exec "$1" scripts/run.mjs start';
+    const child = spawn('unshare', ['--mount', 'sh', '-c', full, folder, process.execPath], {
+      cwd: root,
+      env: { ...process.env, MERIDIAN_PORT_BASE: String(newBase()) },
+    });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk));
+    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(1);
+    expect(text).toMatch(/meridian: The disk is full: /);
+    expect(text).not.toMatch(/at .*\.ts:\d+/);
+  }, 60_000);
+});
