@@ -21,6 +21,7 @@ export const createKafkaAdmin = (client: Kafka, deadlineMs = 15_000): KafkaAdmin
   };
   const drop = (used: { admin: Admin; connected: Promise<void> }) => {
     if (current === used) current = undefined;
+    // A connection that never came to be was told to whoever asked for it; here it only has to be over.
     return used.connected.catch(() => undefined).then(() => used.admin.disconnect());
   };
   const tryOnce = async <T>(

@@ -74,6 +74,7 @@ export const createKafkaProducer = ({ client, log, partitionsOf, deadlineMs }: O
   /** The next send gets a new producer: a send that was given up must not be repeated by kafkajs behind our back. */
   const drop = (used: NonNullable<typeof current>) => {
     if (current === used) current = undefined;
+    // A connection that never came to be was told to whoever sent on it; here it only has to be over.
     return used.connected.catch(() => undefined).then(() => used.producer.disconnect());
   };
 
