@@ -6,10 +6,11 @@ set -euo pipefail
 answers() { docker info >/dev/null 2>&1; }
 
 needed=(debootstrap maven openssl)
-command -v docker >/dev/null || needed+=(docker.io)
+# A client alone starts nothing.
+answers || needed+=(docker.io)
 missing=()
 for package in "${needed[@]}"; do
-  program=${package/docker.io/docker}
+  program=${package/docker.io/dockerd}
   program=${program/maven/mvn}
   command -v "$program" >/dev/null || missing+=("$package")
 done

@@ -79,6 +79,11 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
     180_000,
   );
 
+  const create = async (topic: string) => {
+    await ensureTopics(stages.admin, [declared(topic)]);
+    await kafka.knownEverywhere(topic);
+  };
+
   /** Accounts whose events go to the given partitions of four. */
   const accountsOn = (...partitions: number[]): string[] =>
     partitions.map((wanted) => {
@@ -118,7 +123,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
 
     test('kafkajs resolves a send that it never made', async () => {
       const topic = 'cn.loss-one.events';
-      await ensureTopics(stages.admin, [declared(topic)]);
+      await create(topic);
       const target = await separate(topic);
       const producer = createKafkaClient({ brokers: kafka.brokers, clientId: 'unsafe', log }).producer({
         idempotent: false,
@@ -137,7 +142,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
 
     test('the adapter stores both', async () => {
       const topic = 'cn.safe-one.events';
-      await ensureTopics(stages.admin, [declared(topic)]);
+      await create(topic);
       const target = await separate(topic);
       const accounts = accountsOn(0, 1);
       const bus = busOf(kafka.brokers);
@@ -153,7 +158,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
 
   describe('loss 2: an idempotent producer that is kept after a rejected send', () => {
     const prepare = async (topic: string) => {
-      await ensureTopics(stages.admin, [declared(topic)]);
+      await create(topic);
       return kafka.proxyOf(await kafka.leaderOf(topic, 0));
     };
 

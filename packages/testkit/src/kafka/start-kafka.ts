@@ -155,6 +155,16 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
     pause: async (id = 1) => void (await container(id).pause()),
     unpause: async (id = 1) => void (await container(id).unpause()),
     leaderOf,
+    /** Resolves when every broker knows the topic: they learn of a new one one after the other. */
+    knownEverywhere: async (topic: string): Promise<void> => {
+      const ask = async (address: string) => {
+        // A new client's first question goes to the one broker that it was told of.
+        const one = createKafkaAdmin(createKafkaClient({ brokers: [address], clientId: 'testkit', log }));
+        const answer = one.ask('asking for a topic', (client) => client.fetchTopicMetadata({ topics: [topic] }));
+        return answer.then(() => true).finally(() => one.close(2_000));
+      };
+      await Promise.all(direct.map((address) => waitFor(() => ask(address), { timeoutMs: 30_000, everyMs: 100 })));
+    },
     /** Moves the leadership of a partition to another broker (`to`, or the next replica); resolves when it leads. Answers its id. */
     moveLeader: async (topic: string, number: number, to?: number): Promise<number> => {
       const { leader, replicas } = await partition(topic, number);
