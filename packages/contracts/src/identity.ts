@@ -49,6 +49,12 @@ export const originNotAllowed = problem('origin_not_allowed', 403, 'This request
 export const credentialsInvalid = problem('credentials_invalid', 401, 'Address or password is wrong');
 /** Carries `challenge` and `factors`; the sign-in goes on at /v1/sessions/second-factor. */
 export const secondFactorRequired = problem('second_factor_required', 403, 'A second factor completes this sign-in');
+/** Carries `challenge` and `proofs`; the sign-in goes on at /v1/sessions/second-proof, or ends there with "this is not mine". */
+export const secondProofRequired = problem(
+  'second_proof_required',
+  403,
+  'A code alone does not open this account: numbers change hands; show a second proof',
+);
 export const factorInvalid = problem(
   'factor_invalid',
   401,
@@ -171,7 +177,7 @@ export const tokens = z.strictObject({
 /** Where a refresh token goes. `cookie`: `__Host-meridian-refresh`, for browsers; `body` (the default): for native apps. */
 export const delivery = z.enum(['cookie', 'body']);
 
-const deviceId = z
+export const deviceId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{16,64}$/)
   .optional()
@@ -204,6 +210,7 @@ export const createSession = endpoint({
     regionMismatch,
     originNotAllowed,
     secondFactorRequired,
+    secondProofRequired,
   ],
   limit: { max: 60, windowSeconds: 60 },
 });
@@ -245,7 +252,9 @@ export const getAccount = endpoint({
     200: z.strictObject({
       accountId,
       region: regionId,
-      status: z.enum(['active']),
+      status: z
+        .enum(['active', 'phone_detached'])
+        .describe('phone_detached: its number has a new holder; add another address'),
       createdAt: timestamp,
       displayName: z.string().nullable(),
       language: z.string().nullable().describe('Of messages; null: the first of the region'),
@@ -466,7 +475,7 @@ const credential = z.looseObject({
   response: z.looseObject({ clientDataJSON: z.string().min(1).max(4096) }),
   clientExtensionResults: z.looseObject({}),
 });
-const passkeyProof = z.strictObject({ method: z.literal('passkey'), challengeId: idOf('chl'), credential });
+export const passkeyProof = z.strictObject({ method: z.literal('passkey'), challengeId: idOf('chl'), credential });
 
 /** A code with purpose `reauthenticate`; where a second factor is on, only that counts. */
 const proof = z.discriminatedUnion('method', [
@@ -645,7 +654,7 @@ export const listSecurityLog = endpoint({
   problems: [],
 });
 
-const password = z.string().min(10).max(128);
+export const password = z.string().min(10).max(128);
 
 export const setPassword = endpoint({
   id: 'setPassword',
