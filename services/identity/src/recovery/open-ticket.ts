@@ -10,9 +10,8 @@ import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { drawToken } from './begin-recovery.ts';
 import { findNamed, type Named } from './name-account.ts';
-import type { RealNameVerdict } from './recovery.schema.ts';
 import { insertTicket } from './ticket.store.ts';
-import { needsApproval, ticketTimes } from './ticket.ts';
+import { needsApproval, type RealNameVerdict, ticketTimes } from './ticket.ts';
 
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const four = () => Array.from({ length: 4 }, () => alphabet[randomInt(32)]).join('');

@@ -1,6 +1,7 @@
 // The tables of recoveries as kysely types.
 import type { ProofKind } from '@meridian/contracts/identity-recovery.ts';
 import type { Generated } from 'kysely';
+import type { RealNameVerdict, TicketState } from './ticket.ts';
 
 export type RecoveryTable = {
   id: string;
@@ -19,9 +20,6 @@ export type RecoveryTable = {
   ended_at: Date | null;
   ended_as: 'completed' | 'stopped' | null;
 };
-
-export type RealNameVerdict = 'match' | 'no_match' | 'not_asked';
-export type TicketState = 'open' | 'approved' | 'refused' | 'stopped' | 'completed';
 
 export type RecoveryTicketTable = {
   id: string;

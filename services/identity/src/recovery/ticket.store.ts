@@ -3,8 +3,8 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { Place } from '../page-cursor.ts';
-import type { RecoveryTicketTable, TicketState } from './recovery.schema.ts';
-import type { TicketLife } from './ticket.ts';
+import type { RecoveryTicketTable } from './recovery.schema.ts';
+import type { TicketLife, TicketState } from './ticket.ts';
 
 type Transaction = Tx<IdentitySchema>;
 export type Ticket = Selectable<RecoveryTicketTable>;

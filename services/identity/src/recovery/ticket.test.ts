@@ -1,13 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { needsApproval, outsideStatus, type TicketLife, ticketStatus, ticketTimes } from './ticket.ts';
 
-const rules = {
-  coolingOffHours: 24,
-  restrictedHours: 24,
-  staffApproval: false,
-  secondProofAfterIdleDays: 60,
-  secondProofOnNewDevice: false,
-};
+const rules = { coolingOffHours: 24, staffApproval: false };
 const opened = new Date('2026-11-01T00:00:00Z');
 const after = (hours: number) => new Date(opened.getTime() + hours * 3_600_000);
 const ticket = (change: Partial<TicketLife> = {}): TicketLife => ({

@@ -1,11 +1,14 @@
 // The life of a ticket: opened, rested, decided where it must be, completed by its person.
-import type { Profile } from '@meridian/regions/profile.ts';
-import type { RealNameVerdict, TicketState } from './recovery.schema.ts';
 
 const hourMs = 3_600_000;
 /** After the cooling-off: for staff to decide, and for the person to come back. */
 const openMs = 7 * 24 * hourMs;
 export const ticketsPerDay = [{ seconds: 86_400, max: 3 }];
+
+export type RealNameVerdict = 'match' | 'no_match' | 'not_asked';
+export type TicketState = 'open' | 'approved' | 'refused' | 'stopped' | 'completed';
+/** Of the profile. */
+type Rules = { readonly coolingOffHours: number; readonly staffApproval: boolean };
 
 export type TicketStatus = 'cooling_off' | 'in_review' | 'ready' | 'refused' | 'stopped' | 'completed';
 
@@ -16,13 +19,13 @@ export type TicketLife = {
   readonly expiresAt: Date;
 };
 
-export const ticketTimes = ({ coolingOffHours }: Profile['recovery'], now: Date) => {
+export const ticketTimes = ({ coolingOffHours }: Pick<Rules, 'coolingOffHours'>, now: Date) => {
   const coolingUntil = new Date(now.getTime() + coolingOffHours * hourMs);
   return { coolingUntil, expiresAt: new Date(coolingUntil.getTime() + openMs) };
 };
 
 /** Staff decide wherever no register has said that it is the person of the account. */
-export const needsApproval = ({ staffApproval }: Profile['recovery'], realName: RealNameVerdict): boolean =>
+export const needsApproval = ({ staffApproval }: Pick<Rules, 'staffApproval'>, realName: RealNameVerdict): boolean =>
   staffApproval || realName !== 'match';
 
 /** As staff see it. */

@@ -24,11 +24,10 @@ import { completeTicket, readyTicket } from './complete-ticket.ts';
 import { decoyAccount, findNamed, type Named, readName } from './name-account.ts';
 import { openTicket } from './open-ticket.ts';
 import { asksRealNames, isPerson } from './real-name.ts';
-import type { RealNameVerdict } from './recovery.schema.ts';
 import { sendTo } from './send-to.ts';
 import { stopByCode } from './stop-recovery.ts';
 import { findTicket, lifeOf } from './ticket.store.ts';
-import { outsideStatus, ticketsPerDay } from './ticket.ts';
+import { outsideStatus, type RealNameVerdict, ticketsPerDay } from './ticket.ts';
 
 export const ticketRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, region, codeSecrets } = deps;

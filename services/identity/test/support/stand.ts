@@ -2,9 +2,10 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { type CallAnswer, type CallOptions, call } from '@meridian/client/client.ts';
-import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
+import type { EndpointDefinition, ServiceName, StaffRole } from '@meridian/contracts/endpoint.ts';
 import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
 import { createSession, type Identifier, sendCode } from '@meridian/contracts/identity.ts';
+import { createDatabase } from '@meridian/kit/db/database.ts';
 import { createPostgresBus } from '@meridian/kit/events/postgres-bus.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Running } from '@meridian/kit/run/platform.ts';
@@ -17,6 +18,10 @@ import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts'
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import pg from 'pg';
 import type { z } from 'zod';
+import { deriveKey } from '../../src/crypto/mac.ts';
+import type { IdentitySchema } from '../../src/db/schema.ts';
+import { createAccessTokens } from '../../src/keys/access-token.ts';
+import { createKeyRing } from '../../src/keys/key-ring.ts';
 import { startIdentity } from '../../src/service.ts';
 import { type Other, startParticipants } from './participants.ts';
 
@@ -120,6 +125,19 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     KEY_ISSUANCE_URL: participants.urlOf('key-issuance'),
     MODERATION_URL: participants.urlOf('moderation'),
     ...options.env,
+  };
+
+  /** A staff token as a sign-in would give it, signed with the service's own key. */
+  const staffToken = async (roles: readonly StaffRole[], staffId = 'stf_test') => {
+    await pool.query('insert into staff values ($1, $1, $1, now()) on conflict do nothing', [staffId]);
+    const own = createDatabase<IdentitySchema>({ url: database.url, poolSize: 1, log, applicationName: 'test' });
+    try {
+      const signingKeySeal = deriveKey(env.SIGNING_KEY_SECRET ?? '', 'signing keys');
+      const keyRing = createKeyRing({ db: own, now, signingKeySeal });
+      return await createAccessTokens({ keyRing, issuer: env.ISSUER ?? '', region, now }).forStaff({ staffId, roles });
+    } finally {
+      await own.close();
+    }
   };
 
   let running: Running | undefined;
@@ -230,6 +248,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     messages,
     codeFor,
     signIn,
+    staffToken,
     identifiers,
     termsVersion,
     publishAs,
