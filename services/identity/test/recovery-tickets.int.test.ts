@@ -171,6 +171,23 @@ describe('tickets where a real name speaks for the person', () => {
     expect((await t.complete(ticket)).body.accountId).toBe(person.accountId);
   });
 
+  test('where the owner cannot hear of it, a match alone opens nothing: staff decide', async () => {
+    const idle = await verifiedPerson();
+    stand.moveClock(61 * 24 * hour);
+    const detached = await verifiedPerson();
+    await stand.pool.query('delete from contact where account_id = $1', [detached.accountId]);
+    const tickets = [
+      await t.open(idle.identifier, { realName }),
+      await t.open({ kind: 'account', value: detached.accountId }, { realName }),
+    ];
+    stand.moveClock(t.cooling);
+    for (const ticket of tickets) {
+      expect(await t.status(ticket.ticketToken)).toBe('in_review');
+      await t.decide(ticket.ticketId, 'approved');
+      expect((await t.complete(ticket)).status).toBe(201);
+    }
+  });
+
   test('concurrent completion of one ticket: exactly one', async () => {
     const person = await verifiedPerson();
     const ticket = await t.open(person.identifier, { realName });

@@ -8,10 +8,13 @@ import {
 } from '@meridian/contracts/identity.ts';
 import {
   beginRecovery,
+  completeRecovery,
   completeSecondProof,
   disownAccount,
   proveRecovery,
+  sendRecoveryCode,
   sendSecondProofCode,
+  startRecovery,
 } from '@meridian/contracts/identity-recovery.ts';
 import { profiles } from '@meridian/regions/region.ts';
 import { helpers } from './support/recovery-people.ts';
@@ -228,6 +231,36 @@ describe('numbers that changed hands', () => {
     await disown((await doubted(account)).problem.challenge);
     const late = stand.ask(proveRecovery, { body: { recoveryToken, proof: { method: 'real_name', ...realName } } });
     expect(await problemOf(late)).toMatchObject({ code: 'recovery_invalid' });
+  });
+
+  test('a recovery that staff started is not doubled by a code to the same number', async () => {
+    const person = await newPerson();
+    stand.moveClock(61 * day);
+    const token = await stand.staffToken(['support']);
+    await stand.ask(startRecovery, { token, body: { accountId: person.accountId, reason: 'Asked on the phone' } });
+    const [, recoveryToken = ''] = await help.noticeAt(person.identifier.value, /输入 ([A-Za-z0-9_-]{43}) 继续/);
+    const { codeId, code } = await help.codeFrom(person.identifier.value, () =>
+      stand.ask(sendRecoveryCode, { body: { recoveryToken, identifier: person.identifier, use: 'proof' } }),
+    );
+    const { body } = await stand.ask(proveRecovery, {
+      body: { recoveryToken, proof: { method: 'code', codeId, code } },
+    });
+    expect(body).toEqual({ proven: ['code'], enough: false, missing: [] });
+  });
+
+  test('a code to an address that the account has lost meanwhile proves nothing any more', async () => {
+    const person = await newPerson();
+    const second = await addSecond(person.accessToken);
+    stand.moveClock(61_000);
+    const { recoveryToken, codeId, code } = await help.codeFrom(second.value, () =>
+      stand.ask(beginRecovery, { body: { account: second } }),
+    );
+    const proof = { method: 'code', codeId, code } as const;
+    expect((await stand.ask(proveRecovery, { body: { recoveryToken, proof } })).body.enough).toBe(true);
+    const gone = (await stand.ask(getAccount, { token: person.accessToken })).body.contacts.at(-1);
+    await stand.pool.query('delete from contact where id = $1', [gone?.contactId]);
+    const complete = stand.ask(completeRecovery, { body: { recoveryToken, password: 'a password of my own' } });
+    expect(await problemOf(complete)).toMatchObject({ code: 'recovery_not_proven' });
   });
 
   test('the old account is recovered by its remaining proofs, named by its id', async () => {

@@ -10,6 +10,7 @@ import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { drawToken } from './begin-recovery.ts';
 import { findNamed, type Named } from './name-account.ts';
+import { standingOf } from './standing.ts';
 import { insertTicket } from './ticket.store.ts';
 import { needsApproval, type RealNameVerdict, ticketTimes } from './ticket.ts';
 
@@ -39,6 +40,7 @@ export const openTicket = async (
   const { coolingUntil, expiresAt } = ticketTimes(recovery, now);
   const accountId = await findNamed(tx, named);
   const key = accountId === undefined ? undefined : await keyOf(tx, deps, accountId);
+  const heard = accountId !== undefined && (await tell(tx, deps, { accountId, stopCode, network }));
   await insertTicket(tx, {
     id: ticketId,
     account_id: accountId ?? null,
@@ -49,17 +51,24 @@ export const openTicket = async (
     sealed_contact: key ? deps.vault.seal(key, `${ticketId} contact`, contact.value) : null,
     sealed_message: key && message !== undefined ? deps.vault.seal(key, `${ticketId} message`, message) : null,
     real_name: realName,
-    needs_approval: accountId === undefined || needsApproval(recovery, realName),
+    needs_approval: !heard || needsApproval(recovery, realName),
     created_at: now,
     cooling_until: coolingUntil,
     expires_at: expiresAt,
     ended_at: null,
   });
-  if (accountId !== undefined) {
-    await tellOwner(tx, deps, { accountId, kind: 'recovery_started', extra: stopCode });
-    await appendSecurityLog(tx, { at: now, kind: 'recovery_started', accountId, network, method: 'ticket' });
-  }
   return { ticketId, ticketToken, coolingUntil };
+};
+
+/** Whether the owner can be expected to hear of it: not without an address, nor by a number that may have a new holder. */
+const tell = async (
+  tx: Tx<IdentitySchema>,
+  deps: IdentityDeps,
+  { accountId, stopCode, network }: { accountId: string; stopCode: string; network: string },
+): Promise<boolean> => {
+  const told = await tellOwner(tx, deps, { accountId, kind: 'recovery_started', extra: stopCode });
+  await appendSecurityLog(tx, { at: deps.now(), kind: 'recovery_started', accountId, network, method: 'ticket' });
+  return told > 0 && !(await standingOf(tx, deps, { accountId, provenContacts: [] })).doubtful;
 };
 
 const keyOf = async (tx: Tx<IdentitySchema>, { vault }: Pick<IdentityDeps, 'vault'>, accountId: string) => {

@@ -14,11 +14,13 @@ import { addProof, type Recovery, raiseProofTries } from './recovery.store.ts';
 import { isEnough, missingFor } from './recovery.ts';
 import { availableProofs, standingOf } from './standing.ts';
 
-/** A second address counts as a kind of its own; the same one twice does not. */
-const kindOf = (recovery: Recovery, kind: ProofKind, contactId: string | undefined): ProofKind =>
-  kind === 'code' && recovery.proofs.includes('code') && !recovery.contact_ids.includes(contactId ?? '')
-    ? 'second_code'
-    : kind;
+/** A second address counts as a kind of its own; the same one twice does not, nor one where a token of staff may have been read. */
+const kindOf = ({ contact_ids: known }: Recovery, kind: ProofKind, contactId: string | undefined): ProofKind =>
+  kind === 'code' && known.length > 0 && !known.includes(contactId ?? '') ? 'second_code' : kind;
+
+/** Codes to an address that the account has lost since prove nothing any more. */
+const standingProofs = ({ proofs }: Recovery, { gone }: { gone: boolean }): ProofKind[] =>
+  gone ? proofs.filter((kind) => kind !== 'code' && kind !== 'second_code') : proofs;
 
 /** Whether a recovery opens its account, and its account. Undefined as well where there is none. */
 export const provenAccount = async (
@@ -26,9 +28,10 @@ export const provenAccount = async (
   deps: Pick<IdentityDeps, 'region' | 'now'>,
   recovery: Recovery,
 ): Promise<string | undefined> => {
-  const { account_id: accountId, contact_ids: provenContacts, proofs } = recovery;
+  const { account_id: accountId, contact_ids: provenContacts } = recovery;
   if (accountId === null) return undefined;
-  return isEnough(proofs, await standingOf(tx, deps, { accountId, provenContacts })) ? accountId : undefined;
+  const standing = await standingOf(tx, deps, { accountId, provenContacts });
+  return isEnough(standingProofs(recovery, standing), standing) ? accountId : undefined;
 };
 
 /** Named only to whoever has shown something that is right: to others the account does not even exist. */
@@ -39,7 +42,8 @@ export const missingOf = async (deps: IdentityDeps, recovery: Recovery): Promise
   return deps.db.transaction(async (tx) => {
     const standing = await standingOf(tx, deps, { accountId, provenContacts });
     const available = await availableProofs(tx, accountId);
-    return missingFor(proofs, [...available, ...(verified ? (['real_name'] as const) : [])], standing);
+    const shown = standingProofs(recovery, standing);
+    return missingFor(shown, [...available, ...(verified ? (['real_name'] as const) : [])], standing);
   });
 };
 

@@ -27,14 +27,13 @@ export const standingOf = async (
   tx: Transaction,
   deps: Pick<IdentityDeps, 'region' | 'now'>,
   { accountId, provenContacts }: { accountId: string; provenContacts: readonly string[] },
-): Promise<Standing> => {
+): Promise<Standing & { readonly gone: boolean }> => {
   const contacts = await contactsOf(tx, accountId);
   const asked = provenContacts.length === 0 ? contacts : contacts.filter(({ id }) => provenContacts.includes(id));
-  // A contact that was proven and is gone meanwhile proves nothing any more.
-  const gone = asked.length < provenContacts.length;
   return {
     secondFactor: (await secondFactorsOf(tx, accountId)).length > 0,
-    doubtful: gone || (asked.some(({ kind }) => kind === 'phone') && (await isIdle(tx, deps, accountId))),
+    doubtful: asked.some(({ kind }) => kind === 'phone') && (await isIdle(tx, deps, accountId)),
+    gone: asked.length < provenContacts.length,
   };
 };
 
