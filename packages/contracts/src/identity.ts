@@ -1,4 +1,4 @@
-// identity: regions, codes, sessions, the account and its cancellation, staff sign-in.
+// identity: regions, codes, sessions, the account and its cancellation. Staff: identity-staff.ts.
 import { z } from 'zod';
 import {
   accountCancelled,
@@ -13,7 +13,7 @@ import {
   regionMismatch,
   timestamp,
 } from './common.ts';
-import { endpoint, staffRoles } from './endpoint.ts';
+import { endpoint } from './endpoint.ts';
 import { retainedClass, sagaId } from './events/lifecycle.ts';
 import { problem } from './problem.ts';
 
@@ -405,46 +405,6 @@ export const introspectToken = endpoint({
     ]),
   },
   problems: [],
-});
-
-export const startStaffSignIn = endpoint({
-  id: 'startStaffSignIn',
-  service: 'identity',
-  method: 'GET',
-  path: '/staff/v1/sign-in',
-  summary: "Begin staff sign-in at the operator's OpenID provider",
-  description:
-    'Redirects with PKCE (S256), nonce and a state that is bound to this browser by a cookie; single use, 10 minutes.',
-  auth: { kind: 'none' },
-  answers: { 302: null },
-  problems: [],
-  limit: { max: 60, windowSeconds: 60 },
-});
-
-export const finishStaffSignIn = endpoint({
-  id: 'finishStaffSignIn',
-  service: 'identity',
-  method: 'GET',
-  path: '/staff/v1/sign-in/callback',
-  summary: 'Where the OpenID provider sends staff back to',
-  auth: { kind: 'none' },
-  query: z.looseObject({
-    state: z.string().max(200),
-    code: z.string().max(2000).optional(),
-    error: z.string().max(200).optional(),
-    iss: z.string().max(500).optional(),
-  }),
-  answers: {
-    200: z.strictObject({
-      accessToken: z.string(),
-      tokenType: z.literal('Bearer'),
-      expiresIn: z.number().int(),
-      staffId: z.string(),
-      roles: z.array(z.enum(staffRoles)),
-    }),
-  },
-  problems: [signInFailed, roleMissing],
-  limit: { max: 60, windowSeconds: 60 },
 });
 
 export const getSecurityEmail = endpoint({
@@ -903,7 +863,5 @@ export const endpoints = [
   removePasskey,
   challengePasskey,
   signInByPasskey,
-  startStaffSignIn,
-  finishStaffSignIn,
   getSecurityEmail,
 ] as const;

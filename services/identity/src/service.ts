@@ -43,6 +43,8 @@ import { createRefreshTokens } from './sessions/refresh-token.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { createOwnUserVerifier } from './sessions/verify-user.ts';
 import { staffRoutes } from './staff/staff.routes.ts';
+import { isEnded } from './staff/staff.store.ts';
+import { staffActionRoutes } from './staff/staff-actions.routes.ts';
 import { createStaffProvider } from './staff/staff-provider.ts';
 
 const buildDeps = (
@@ -145,7 +147,13 @@ export const startIdentity = async (
   const deps = buildDeps(config, platform, signingKeySeal);
   own.verifyUser = createOwnUserVerifier({ ...deps, issuer: config.ISSUER });
   const { directory } = region;
-  own.verifyStaff = createStaffVerifier({ ...deps, region: region.id, directory, keys: deps.keyRing.resolve });
+  own.verifyStaff = createStaffVerifier({
+    ...deps,
+    region: region.id,
+    directory,
+    keys: deps.keyRing.resolve,
+    notBefore: (staffId, issuedAt) => isEnded(deps.db.read, staffId, issuedAt),
+  });
 
   regionRoutes(deps);
   codeRoutes(deps);
@@ -165,6 +173,7 @@ export const startIdentity = async (
   metadataRoutes(deps);
   introspectionRoutes(deps, verifyUser);
   staffRoutes({ ...deps, rolesClaim: config.OIDC_ROLES_CLAIM });
+  staffActionRoutes(deps);
   housekeeping({ ...deps, signingKeySeal });
 
   const running = await platform.start({

@@ -31,6 +31,7 @@ endpointSuite({
           return { body: { identifier: { kind: 'phone', value: '+8613800138000' }, purpose: 'login' } };
         if (endpoint.id === 'endOneSession') return { params: { sessionId: user.sessionId } };
         if (endpoint.id === 'removePasskey') return { params: { passkeyId: `pky_${stand.region}_${'0'.repeat(26)}` } };
+        if (endpoint.id === 'signOutStaff') return { params: { staffId: `stf_${stand.region}_${'0'.repeat(26)}` } };
         if (endpoint.id === 'decideRecovery') return { params: { ticketId: `rtk_${stand.region}_${'0'.repeat(26)}` } };
         if (endpoint.id === 'beginRecovery' || endpoint.id === 'openRecoveryTicket')
           return {

@@ -5,14 +5,13 @@ import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
 import {
   completeSignIn,
   createSession,
-  finishStaffSignIn,
   refreshSession,
   sendCode,
   signInByPasskey,
   signInByPassword,
-  startStaffSignIn,
 } from '@meridian/contracts/identity.ts';
 import { leadsToHelpCentre, recoveryEndpoints } from '@meridian/contracts/identity-recovery.ts';
+import { completeStaffSignIn, finishStaffSignIn, startStaffSignIn } from '@meridian/contracts/identity-staff.ts';
 import { renderWithHelpCentre } from '../src/recovery/help-centre.ts';
 import { problemOf, type Stand, startStand } from './support/stand.ts';
 
@@ -26,6 +25,7 @@ const endpoints: readonly EndpointDefinition[] = [
   signInByPasskey,
   startStaffSignIn,
   finishStaffSignIn,
+  completeStaffSignIn,
   ...recoveryEndpoints,
 ];
 const led = new Set<string>(leadsToHelpCentre.map((problem) => problem.code));

@@ -144,8 +144,9 @@ export type IdentitySchema = KitSchema & {
     device: string | null;
     place: string | null;
   };
-  staff: { id: string; issuer: string; subject: string; created_at: Date };
-  staff_sign_in: { state_hash: string; browser_hash: string; expires_at: Date };
+  staff: { id: string; issuer: string; subject: string; created_at: Date; not_before: Date | null };
+  staff_sign_in: { state_hash: string; browser_hash: string; expires_at: Date; code_challenge: string | null };
+  staff_completion: { code_hash: string; code_challenge: string; staff_id: string; roles: string[]; expires_at: Date };
   staff_audit: {
     id: GeneratedAlways<bigint>;
     at: Date;

@@ -14,6 +14,7 @@ export const noticeKinds = [
   'recovery_started',
   'recovery_offered',
   'recovered',
+  'sessions_ended',
   'phone_detached',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
@@ -35,6 +36,10 @@ const what: Record<NoticeKind, Record<Language, string>> = {
   phone_detached: {
     en: 'the phone number was removed: its new holder has signed in with it',
     'zh-CN': '您的账号手机号已被解绑：该号码的新持有人使用其登录',
+  },
+  sessions_ended: {
+    en: 'our support team ended every session of the account',
+    'zh-CN': '客服已退出您账号的所有登录',
   },
   recovered: { en: 'the account was recovered and every session ended', 'zh-CN': '您的账号已被找回，所有登录均已退出' },
 };
