@@ -71,6 +71,27 @@ export const profileSchema = z.strictObject({
     termsVersion: z.string().min(1).max(40),
     termsUrl: z.url(),
   }),
+  /** For those who cannot sign in. */
+  recovery: z
+    .strictObject({
+      /** A ticket rests for this long, so that the owner can stop it. */
+      coolingOffHours: z.number().int().min(24).max(72),
+      /** After a recovery neither recharge nor new keys for this long. */
+      restrictedHours: z.number().int().min(24).max(168),
+      /** Whether staff decide every ticket; without it only those that no real name speaks for. */
+      staffApproval: z.boolean(),
+      /** A code to a number alone opens no account that was not used for this long: numbers change hands. */
+      secondProofAfterIdleDays: z.number().int().min(7).max(365),
+      /** Nor, on a device not seen before, one that has another proof to show. */
+      secondProofOnNewDevice: z.boolean(),
+    })
+    .prefault({
+      coolingOffHours: 48,
+      restrictedHours: 72,
+      staffApproval: true,
+      secondProofAfterIdleDays: 60,
+      secondProofOnNewDevice: false,
+    }),
   /** WebAuthn: the domain passkeys belong to, and the pages that may use them (https://www.w3.org/TR/webauthn-3/#rp-id). */
   passkeys: z.strictObject({ rpId: z.string().min(1).max(253), origins: z.array(z.url()).min(1) }),
   realName,

@@ -19,6 +19,13 @@ export const cn = defineProfile({
     termsVersion: '2026-11',
     termsUrl: 'https://cn.meridian.example/terms',
   },
+  recovery: {
+    coolingOffHours: 48,
+    restrictedHours: 72,
+    staffApproval: false,
+    secondProofAfterIdleDays: 60,
+    secondProofOnNewDevice: false,
+  },
   passkeys: { rpId: 'cn.meridian.example', origins: ['https://console.cn.meridian.example'] },
   realName: {
     policy: 'required',

@@ -19,6 +19,13 @@ export const global = defineProfile({
     termsVersion: '2026-11',
     termsUrl: 'https://global.meridian.example/terms',
   },
+  recovery: {
+    coolingOffHours: 48,
+    restrictedHours: 72,
+    staffApproval: true,
+    secondProofAfterIdleDays: 60,
+    secondProofOnNewDevice: false,
+  },
   passkeys: { rpId: 'global.meridian.example', origins: ['https://console.global.meridian.example'] },
   realName: { policy: 'not_required' },
   payment: { channels: ['waffo'], minimumRecharge: '1000000000', maximumRecharge: '10000000000000', orderMinutes: 30 },

@@ -21,7 +21,16 @@ export const findAccount = (db: Kysely<IdentitySchema>, accountId: string) =>
   db
     .selectFrom('account')
     .innerJoin('account_key', 'account_key.account_id', 'account.id')
-    .select(['id', 'status', 'created_at', 'restricted_until', 'display_name', 'language', 'wrapped'])
+    .select([
+      'id',
+      'status',
+      'created_at',
+      'restricted_until',
+      'phone_detached_at',
+      'display_name',
+      'language',
+      'wrapped',
+    ])
     .where('id', '=', accountId)
     .executeTakeFirst();
 
@@ -34,6 +43,16 @@ export const lockStatus = async (
   const query = tx.selectFrom('account').select('status').where('id', '=', accountId);
   const row = await (strength === 'share' ? query.forShare() : query.forUpdate()).executeTakeFirst();
   return row?.status;
+};
+
+/** The account got an address again. */
+export const endDetachment = async (tx: Transaction, accountId: string): Promise<void> => {
+  await tx
+    .updateTable('account')
+    .set({ phone_detached_at: null })
+    .where('id', '=', accountId)
+    .where('phone_detached_at', 'is not', null)
+    .execute();
 };
 
 export const setStatus = async (tx: Transaction, accountId: string, status: AccountStatus): Promise<void> => {

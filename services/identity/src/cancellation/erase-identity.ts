@@ -5,6 +5,7 @@ import type { Profile } from '@meridian/regions/profile.ts';
 import { deleteCodesOf } from '../codes/code.store.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
+import { eraseRecoveries } from '../recovery/erase-recoveries.ts';
 import { countSecurityLogOf, keptUntil } from '../security-log/security-log.store.ts';
 
 export type Erasure = { readonly erased: Record<string, number>; readonly retained: RetainedClass[] };
@@ -17,7 +18,9 @@ export const eraseIdentity = async (
   { retention, now }: { retention: Profile['retention']; now: Date },
   accountId: string,
 ): Promise<Erasure> => {
-  const codes = await deleteCodesOf(tx, accountId, await blindIndexesOf(tx, accountId));
+  const indexes = await blindIndexesOf(tx, accountId);
+  const codes = await deleteCodesOf(tx, accountId, indexes);
+  const recoveries = await eraseRecoveries(tx, accountId, indexes);
   const contacts = await count(tx.deleteFrom('contact').where('account_id', '=', accountId));
   const sessions = await count(tx.deleteFrom('session').where('account_id', '=', accountId));
   const keys = await count(tx.deleteFrom('account_key').where('account_id', '=', accountId));
@@ -28,7 +31,7 @@ export const eraseIdentity = async (
   const { months, basis } = retention.securityLog;
   const until = keptUntil(now, months).toISOString().slice(0, 10);
   return {
-    erased: { accounts, contacts, codes, sessions, encryption_keys: keys, consents },
+    erased: { accounts, contacts, codes, recoveries, sessions, encryption_keys: keys, consents },
     retained: logged > 0 ? [{ class: 'security_log', count: logged, basis, until }] : [],
   };
 };

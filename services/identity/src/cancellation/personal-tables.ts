@@ -23,6 +23,8 @@ export const personalTables: readonly PersonalTable[] = [
   { table: 'password', column: 'account_id', fate: 'erased' },
   { table: 'totp', column: 'account_id', fate: 'erased' },
   { table: 'recovery_code', column: 'account_id', fate: 'erased' },
+  { table: 'recovery', column: 'account_id', fate: 'erased' },
+  { table: 'recovery_ticket', column: 'account_id', fate: 'erased' },
   { table: 'pending_sign_in', column: 'account_id', fate: 'erased' },
   { table: 'passkey', column: 'account_id', fate: 'erased' },
   { table: 'passkey_challenge', column: 'account_id', fate: 'erased' },

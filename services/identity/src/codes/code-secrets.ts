@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto';
 import { deriveKey, mac } from '../crypto/mac.ts';
 
 export type CodeSecrets = {
-  /** The blind index of an identifier: the same for contacts and codes. */
-  readonly identifierHash: (kind: 'phone' | 'email', value: string) => string;
+  /** The blind index of an identifier: the same for contacts and codes. `account` stands for an account named by its id. */
+  readonly identifierHash: (kind: 'phone' | 'email' | 'account', value: string) => string;
   /** Scope of a limit on an identifier; not the blind index, so that counts cannot be joined to contacts. */
   readonly identifierScope: (what: 'send' | 'fail', identifierHash: string) => string;
   readonly networkScope: (network: string) => string;

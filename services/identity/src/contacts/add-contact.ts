@@ -4,6 +4,7 @@ import { codeInvalid, contactTaken, tooManyContacts } from '@meridian/contracts/
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { endDetachment } from '../account/account.store.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
@@ -53,6 +54,7 @@ export const addContact = async (tx: Tx<IdentitySchema>, deps: Deps, command: Ad
   });
   if (!free)
     fail(contactTaken, { detail: 'Nothing is merged; sign in to the account that has it, and remove it there' });
+  await endDetachment(tx, accountId);
   const log = { at: now, accountId, sessionId, network, method: identifier.kind };
   if (replaces !== undefined) await appendSecurityLog(tx, { ...log, kind: 'contact_removed' });
   await appendSecurityLog(tx, { ...log, kind: 'contact_added' });

@@ -13,11 +13,11 @@ export const indexIsTaken = async (tx: Transaction, blindIndex: string): Promise
 export const lockOwner = async (
   tx: Transaction,
   blindIndex: string,
-): Promise<{ accountId: string; status: AccountStatus } | undefined> =>
+): Promise<{ accountId: string; contactId: string; status: AccountStatus } | undefined> =>
   tx
     .selectFrom('contact')
     .innerJoin('account', 'account.id', 'contact.account_id')
-    .select(['account.id as accountId', 'account.status'])
+    .select(['account.id as accountId', 'contact.id as contactId', 'account.status'])
     .where('contact.blind_index', '=', blindIndex)
     .forShare('account')
     .executeTakeFirst();

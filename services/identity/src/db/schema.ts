@@ -5,6 +5,7 @@ import type { JWK } from 'jose';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { CodePurpose } from '../codes/code.ts';
 import type { KeyState } from '../keys/signing-key.ts';
+import type { RecoveryTable, RecoveryTicketTable } from '../recovery/recovery.schema.ts';
 
 type Json<T> = ColumnType<T, string, string>;
 
@@ -25,6 +26,10 @@ export type IdentitySchema = KitSchema & {
     restricted_until: Date | null;
     language: 'zh-CN' | 'en' | null;
     display_name: Buffer | null;
+    /** Of sessions deleted since; see last-seen.ts. */
+    last_seen_at: Date | null;
+    /** Its number has a new holder, and it got no other address since. */
+    phone_detached_at: Date | null;
   };
   consent: { account_id: string; terms_version: string; accepted_at: Date };
   account_key: { account_id: string; wrapped: Buffer };
@@ -68,7 +73,12 @@ export type IdentitySchema = KitSchema & {
     method: string;
     attempts: Generated<number>;
     expires_at: Date;
+    needs: Generated<'second_factor' | 'second_proof'>;
+    /** The contact whose code began it. */
+    contact_id: string | null;
   };
+  recovery: RecoveryTable;
+  recovery_ticket: RecoveryTicketTable;
   passkey: {
     id: string;
     account_id: string;
@@ -88,6 +98,7 @@ export type IdentitySchema = KitSchema & {
     kind: string;
     channel: 'phone' | 'email';
     sealed_to: Buffer;
+    sealed_extra: Buffer | null;
     language: 'zh-CN' | 'en';
     happened_at: Date;
     attempts: Generated<number>;
@@ -133,14 +144,18 @@ export type IdentitySchema = KitSchema & {
     device: string | null;
     place: string | null;
   };
-  staff: { id: string; issuer: string; subject: string; created_at: Date };
-  staff_sign_in: { state_hash: string; browser_hash: string; expires_at: Date };
+  staff: { id: string; issuer: string; subject: string; created_at: Date; not_before: Date | null };
+  staff_sign_in: { state_hash: string; browser_hash: string; expires_at: Date; code_challenge: string | null };
+  staff_completion: { code_hash: string; code_challenge: string; staff_id: string; roles: string[]; expires_at: Date };
   staff_audit: {
     id: GeneratedAlways<bigint>;
     at: Date;
     staff_id: string;
-    roles: string[];
+    roles: Generated<string[]>;
     network: string | null;
+    action: string | null;
+    subject: string | null;
+    reason: string | null;
   };
   cancellation: {
     saga_id: string;

@@ -25,6 +25,12 @@ export type SecurityEvent = {
     | 'passkey_removed'
     | 'contact_added'
     | 'contact_removed'
+    | 'recovery_started'
+    | 'recovery_approved'
+    | 'recovery_refused'
+    | 'recovery_stopped'
+    | 'recovered'
+    | 'phone_detached'
     | 'cancellation_requested'
     | 'account_cancelled';
   readonly accountId?: string;

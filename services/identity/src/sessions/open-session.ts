@@ -8,6 +8,7 @@ import { consumeCode } from '../codes/code.store.ts';
 import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { type Doubted, doubtSignIn } from '../recovery/second-proof.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { type Continued, continueSignIn } from './continue-sign-in.ts';
 import type { Caller, StartDeps } from './start-session.ts';
@@ -26,12 +27,15 @@ export type OpenedSession =
   | { readonly outcome: 'consent_required' }
   | { readonly outcome: 'code_used' }
   | { readonly outcome: 'account_cancelled' }
+  /** To be committed: the code is used up, the challenge stands for it. */
+  | Doubted
   | ({ readonly created: boolean } & Continued);
 
-const register = async (
+/** A new account with its first contact; undefined when another registration took the contact meanwhile. */
+export const register = async (
   tx: Tx<IdentitySchema>,
-  deps: Deps,
-  { identifier }: OpenSession,
+  deps: Pick<Deps, 'region' | 'now' | 'vault' | 'publish'>,
+  { identifier }: Pick<OpenSession, 'identifier'>,
   blindIndex: string,
   termsVersion: string,
 ) => {
@@ -73,6 +77,10 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
 
   if (registered !== undefined)
     await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network: command.caller.network });
+  else if (owner !== undefined) {
+    const doubted = await doubtSignIn(tx, deps, { ...owner, ...identifier, caller: command.caller });
+    if (doubted !== undefined) return doubted;
+  }
   const continued = await continueSignIn(tx, deps, { accountId, method: identifier.method, caller: command.caller });
   return { created: registered !== undefined, ...continued };
 };

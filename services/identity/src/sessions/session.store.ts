@@ -173,13 +173,3 @@ export const findStanding = (
     .where('session.id', '=', sessionId)
     .where('account.id', '=', accountId)
     .executeTakeFirst();
-
-/** Deletes sessions that ended or went idle over a day ago. */
-export const deleteOldSessions = async (db: Kysely<IdentitySchema>, now: Date): Promise<bigint> => {
-  const before = new Date(now.getTime() - 24 * 3_600_000);
-  const result = await db
-    .deleteFrom('session')
-    .where((e) => e.or([e('idle_until', '<', before), e('ended_at', '<', before)]))
-    .executeTakeFirst();
-  return result.numDeletedRows;
-};
