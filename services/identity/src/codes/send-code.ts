@@ -8,7 +8,7 @@ import { replaceCode } from './code.store.ts';
 import { type CodePurpose, codeLifeMs } from './code.ts';
 import { type CodeSecrets, drawCode } from './code-secrets.ts';
 import { reserve } from './limit.store.ts';
-import { failureWindows, type Rule, slotOf, type Window } from './limits.ts';
+import { bindWindows, failureWindows, type Rule, slotOf, type Window } from './limits.ts';
 
 export type SendLimits = {
   readonly resendSeconds: number;
@@ -26,7 +26,9 @@ export type SendCodeDeps = {
 };
 
 export type SentCode =
-  | { readonly outcome: 'limited'; readonly retryAfter: number }
+  | { readonly outcome: 'limited'; readonly retryAfter: number; readonly regionWide: boolean }
+  /** Nothing was booked. The same for known and unknown identifiers: it counts requests, not accounts. */
+  | { readonly outcome: 'captcha_required' }
   | {
       readonly outcome: 'issued';
       readonly codeId: string;
@@ -42,48 +44,62 @@ const sendRule = (deps: SendCodeDeps, identifierHash: string): Rule => ({
   windows: deps.sendLimits.identifier,
 });
 
+/** The spend breaker of the whole region; notices by SMS count, too. */
+export const totalRule = (limits: Pick<SendLimits, 'total'>): Rule => ({
+  scope: 'total',
+  slotSeconds: 60,
+  windows: limits.total,
+});
+
 export const failureRule = (secrets: CodeSecrets, identifierHash: string): Rule => ({
   scope: secrets.identifierScope('fail', identifierHash),
   slotSeconds: 1,
   windows: failureWindows,
 });
 
-/** Whether the network has used up what it may ask for without a captcha. Counts in the same place as every other limit: no store, no send. */
-export const needsCaptcha = async (
-  tx: Tx<IdentitySchema>,
-  { codeSecrets, sendLimits, now }: SendCodeDeps,
-  network: string,
-): Promise<boolean> => {
-  const rule: Rule = {
-    scope: codeSecrets.networkScope(network),
-    slotSeconds: 60,
-    windows: sendLimits.beforeCaptcha,
-    peek: true,
-  };
-  return (await reserve(tx, [rule], now())) !== undefined;
-};
-
 /** The same statements run for known and unknown identifiers, so answer and timing tell nothing. */
 export const sendCode = async (
   tx: Tx<IdentitySchema>,
   deps: SendCodeDeps,
-  command: { identifier: Accepted; purpose: CodePurpose; network: string; accountId?: string },
+  command: {
+    identifier: Accepted;
+    purpose: CodePurpose;
+    network: string;
+    /** A signed-in person asks, or a captcha was solved. */
+    personShown: boolean;
+    accountId?: string;
+  },
 ): Promise<SentCode> => {
   const { identifier, purpose, network } = command;
   const now = deps.now();
   const identifierHash = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
   const own = sendRule(deps, identifierHash);
-  const retryAfter = await reserve(
-    tx,
-    [
-      own,
-      { ...failureRule(deps.codeSecrets, identifierHash), peek: true },
-      { scope: deps.codeSecrets.networkScope(network), slotSeconds: 60, windows: deps.sendLimits.network },
-      { scope: 'total', slotSeconds: 60, windows: deps.sendLimits.total },
-    ],
-    now,
-  );
-  if (retryAfter !== undefined) return { outcome: 'limited', retryAfter };
+  const place = { scope: deps.codeSecrets.networkScope(network), slotSeconds: 60 };
+  const total = totalRule(deps.sendLimits);
+  const rules: Rule[] = [
+    own,
+    { ...failureRule(deps.codeSecrets, identifierHash), peek: true },
+    { ...place, windows: deps.sendLimits.network },
+    total,
+  ];
+  if (command.accountId !== undefined)
+    rules.push({
+      scope: deps.codeSecrets.accountScope('bind', command.accountId),
+      slotSeconds: 1,
+      windows: bindWindows,
+    });
+  // In the transaction that books: a burst of requests cannot all look before the first of them is counted.
+  if (!command.personShown) {
+    const gate: Rule = { ...place, windows: deps.sendLimits.beforeCaptcha, peek: true };
+    if ((await reserve(tx, [gate], now)) !== undefined) return { outcome: 'captcha_required' };
+  }
+  const retryAfter = await reserve(tx, rules, now);
+  if (retryAfter !== undefined)
+    return {
+      outcome: 'limited',
+      retryAfter,
+      regionWide: (await reserve(tx, [{ ...total, peek: true }], now)) !== undefined,
+    };
 
   const codeId = newId('cod', deps.region, now);
   const code = drawCode();
