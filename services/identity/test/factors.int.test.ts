@@ -83,7 +83,7 @@ describe('factors beside codes', () => {
     expect(rows[0].n).toBeGreaterThan(0);
   });
 
-  test('pretends the address exists: unknown address and wrong password answer alike; after ten wrong ones a captcha is asked for, and nobody is locked out', async () => {
+  test('Kratos: pretends the address exists; unknown address and wrong password answer alike; after ten wrong ones a captcha is asked for, and nobody is locked out', async () => {
     const { identifier, accessToken } = await newPerson();
     await stand.ask(setPassword, { token: accessToken, body: { password } });
     const wrong = await problemOf(byPassword(identifier, 'not the password'));
