@@ -30,6 +30,8 @@ export type IdentityDeps = FromPlatform & {
   readonly deviceHash: (accountId: string, deviceKey: string) => string;
   readonly codeSecrets: CodeSecrets;
   readonly codesVerified: Verified;
+  /** Counts what the spend breaker refused. */
+  readonly codesStopped: () => void;
   readonly sendLimits: SendLimits;
   readonly delivery: Delivery;
   readonly captcha: Captcha;

@@ -64,6 +64,11 @@ const buildDeps = (
     help: 'One-time codes that were found right; its rate beside identity_codes_sent_total falls under SMS pumping',
     labelNames: ['purpose'],
   });
+  const stopped = serviceCounter(metrics, {
+    name: 'identity_codes_stopped_total',
+    help: 'ALARM: codes and notices refused by the spend breaker of the region',
+    labelNames: [],
+  });
   const factorKey = deriveKey(config.CODE_PEPPER, 'recovery codes');
   const deviceHashKey = deriveKey(config.IDENTIFIER_PEPPER, 'devices');
   const keyRing = createKeyRing({ db, now, signingKeySeal });
@@ -74,6 +79,7 @@ const buildDeps = (
     deviceOf: createDeviceReader(config.PLACE_HEADER),
     deviceHash: (accountId, deviceKey) => mac(deviceHashKey, accountId, deviceKey),
     codesVerified: (purpose) => verified.inc({ purpose }),
+    codesStopped: () => stopped.inc(),
     codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
     sendLimits: {
       resendSeconds: config.CODE_RESEND_SECONDS,

@@ -146,7 +146,7 @@ describe('staff sign-in', () => {
     expect(await finish(search, cookie)).toEqual(failed);
   });
 
-  test('a code of another sign-in is refused (code injection)', async () => {
+  test('Kratos: PKCE against code injection; a code of another sign-in is refused', async () => {
     const [mine, theirs] = [await begin(), await begin()];
     const code = new URLSearchParams(await choose(theirs.location, 'ada')).get('code') ?? '';
     const search = new URLSearchParams(await choose(mine.location, 'ada'));

@@ -11,11 +11,28 @@ export const insertAccount = async (
 ): Promise<void> => {
   await tx.insertInto('account').values({ id: account.id, status: 'active', created_at: account.createdAt }).execute();
   await tx.insertInto('account_key').values({ account_id: account.id, wrapped: account.wrappedKey }).execute();
+  await insertConsent(tx, { accountId: account.id, termsVersion: account.termsVersion, at: account.createdAt });
+};
+
+/** The first acceptance of a version counts. */
+export const insertConsent = async (
+  tx: Transaction,
+  consent: { accountId: string; termsVersion: string; at: Date },
+): Promise<void> => {
   await tx
     .insertInto('consent')
-    .values({ account_id: account.id, terms_version: account.termsVersion, accepted_at: account.createdAt })
+    .values({ account_id: consent.accountId, terms_version: consent.termsVersion, accepted_at: consent.at })
+    .onConflict((conflict) => conflict.columns(['account_id', 'terms_version']).doNothing())
     .execute();
 };
+
+export const hasAgreed = async (tx: Transaction, accountId: string, termsVersion: string): Promise<boolean> =>
+  (await tx
+    .selectFrom('consent')
+    .select('accepted_at')
+    .where('account_id', '=', accountId)
+    .where('terms_version', '=', termsVersion)
+    .executeTakeFirst()) !== undefined;
 
 export const findAccount = (db: Kysely<IdentitySchema>, accountId: string) =>
   db

@@ -22,6 +22,11 @@ export const eraseIdentity = async (
   const codes = await deleteCodesOf(tx, accountId, indexes);
   const recoveries = await eraseRecoveries(tx, accountId, indexes);
   const contacts = await count(tx.deleteFrom('contact').where('account_id', '=', accountId));
+  const passwords = await count(tx.deleteFrom('password').where('account_id', '=', accountId));
+  const authenticators = await count(tx.deleteFrom('totp').where('account_id', '=', accountId));
+  const recoveryCodes = await count(tx.deleteFrom('recovery_code').where('account_id', '=', accountId));
+  const passkeys = await count(tx.deleteFrom('passkey').where('account_id', '=', accountId));
+  const devices = await count(tx.deleteFrom('known_device').where('account_id', '=', accountId));
   const sessions = await count(tx.deleteFrom('session').where('account_id', '=', accountId));
   const keys = await count(tx.deleteFrom('account_key').where('account_id', '=', accountId));
   const consents = await count(tx.deleteFrom('consent').where('account_id', '=', accountId));
@@ -31,7 +36,20 @@ export const eraseIdentity = async (
   const { months, basis } = retention.securityLog;
   const until = keptUntil(now, months).toISOString().slice(0, 10);
   return {
-    erased: { accounts, contacts, codes, recoveries, sessions, encryption_keys: keys, consents },
+    erased: {
+      accounts,
+      contacts,
+      codes,
+      recoveries,
+      sessions,
+      encryption_keys: keys,
+      consents,
+      passwords,
+      authenticators,
+      recovery_codes: recoveryCodes,
+      passkeys,
+      known_devices: devices,
+    },
     retained: logged > 0 ? [{ class: 'security_log', count: logged, basis, until }] : [],
   };
 };

@@ -9,6 +9,7 @@ import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { deletePendingOf } from '../factors/factor.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
@@ -34,6 +35,7 @@ export const addContact = async (tx: Tx<IdentitySchema>, deps: Deps, command: Ad
   await assertProven(tx, deps, command);
   if (!(await consumeCode(tx, codeId, 'bind', now))) fail(codeInvalid);
   await tellOwner(tx, deps, { accountId, kind: 'contact_added' });
+  if (replaces !== undefined) await tellOwner(tx, deps, { accountId, kind: 'contact_removed' });
   if (replaces !== undefined && !(await deleteContact(tx, accountId, replaces)))
     fail(notFound, { detail: 'The address to be replaced is none of this account' });
   if ((await blindIndexesOf(tx, accountId)).length >= maxContacts) fail(tooManyContacts);
@@ -58,6 +60,7 @@ export const addContact = async (tx: Tx<IdentitySchema>, deps: Deps, command: Ad
   const log = { at: now, accountId, sessionId, network, method: identifier.kind };
   if (replaces !== undefined) await appendSecurityLog(tx, { ...log, kind: 'contact_removed' });
   await appendSecurityLog(tx, { ...log, kind: 'contact_added' });
+  await deletePendingOf(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
   return { contactId: id, kind: identifier.kind, value: identifier.value, verifiedAt: now };
 };

@@ -6,6 +6,7 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import { countLoginMethods } from '../account/login-methods.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { deletePendingOf } from '../factors/factor.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
@@ -26,5 +27,6 @@ export const removeContact = async (
   // The account's row is locked: two removals at once cannot each think the other's address is left.
   if ((await countLoginMethods(tx, accountId)) === 0) fail(lastLoginMethod);
   await appendSecurityLog(tx, { at: deps.now(), kind: 'contact_removed', accountId, sessionId, network });
+  await deletePendingOf(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
 };

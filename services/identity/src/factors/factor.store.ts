@@ -103,6 +103,12 @@ export const replaceRecoveryCodes = async (
     .execute();
 };
 
+/** Recovery codes stand in for a second factor: with the last of those they go, and prove nothing any more. */
+export const dropIdleRecoveryCodes = async (tx: Transaction, accountId: string): Promise<void> => {
+  if ((await secondFactorsOf(tx, accountId)).length === 0)
+    await tx.deleteFrom('recovery_code').where('account_id', '=', accountId).execute();
+};
+
 export const useRecoveryCode = async (tx: Transaction, accountId: string, hash: string, now: Date): Promise<boolean> =>
   (
     await tx

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import type { Gated } from '../captcha/with-captcha.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { type SentCode, sendCode } from '../codes/send-code.ts';
 import { digest } from '../crypto/mac.ts';
@@ -24,12 +25,17 @@ export type BegunRecovery =
 export const beginRecovery = async (
   tx: Tx<IdentitySchema>,
   deps: IdentityDeps,
-  { named, network }: { named: Named; network: string },
-): Promise<BegunRecovery> => {
+  { named, network, personShown }: { named: Named; network: string; personShown: boolean },
+): Promise<Gated<BegunRecovery>> => {
   const now = deps.now();
   const sendDeps = { ...deps, region: deps.region.id };
-  const sent = await sendCode(tx, sendDeps, { identifier: recipientOf(named), purpose: 'recover', network });
-  if (sent.outcome === 'limited') return sent;
+  const sent = await sendCode(tx, sendDeps, {
+    identifier: recipientOf(named),
+    purpose: 'recover',
+    network,
+    personShown,
+  });
+  if (sent.outcome !== 'issued') return sent;
   const accountId = await findNamed(tx, named);
   const recoveryToken = drawToken();
   const endsAt = new Date(now.getTime() + recoveryMs);

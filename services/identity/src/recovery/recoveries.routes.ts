@@ -1,5 +1,4 @@
 // Recovery by what is left of an account.
-import { codeLimitReached } from '@meridian/contracts/identity.ts';
 import {
   beginRecovery,
   completeRecovery,
@@ -12,11 +11,11 @@ import {
 } from '@meridian/contracts/identity-recovery.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
-import { assertSolved } from '../captcha/captcha.ts';
+import { withCaptcha } from '../captcha/with-captcha.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { checkCode } from '../codes/check-code.ts';
 import { networkOf } from '../codes/network.ts';
-import { needsCaptcha } from '../codes/send-code.ts';
+import { refuseLimited } from '../codes/refuse-limited.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
@@ -40,11 +39,10 @@ export const recoveryRoutes = (deps: IdentityDeps): void => {
   route(publicServer, beginRecovery, async ({ body, ip }) => {
     const network = networkOf(ip);
     const named = readName(deps, body.account);
-    if (await db.transaction((tx) => needsCaptcha(tx, { ...deps, region: region.id }, network)))
-      await assertSolved(deps.captcha, body.captchaToken);
-    const begun = await db.transaction((tx) => begin(tx, deps, { named, network }));
-    if (begun.outcome === 'limited')
-      return fail(codeLimitReached, { retryAfter: begun.retryAfter, detail: `Wait ${begun.retryAfter} seconds` });
+    const begun = await withCaptcha(deps, body.captchaToken, (personShown) =>
+      db.transaction((tx) => begin(tx, deps, { named, network, personShown })),
+    );
+    if (begun.outcome === 'limited') return refuseLimited(deps, begun);
     const { codeId, message, recoveryToken } = begun;
     if (message !== undefined && named.identifier !== undefined)
       deps.delivery.hand(named.identifier.method, { ...message, codeId });

@@ -1,8 +1,9 @@
 // Sends a code to an address a person named, or only pretends to.
-import { codeLimitReached } from '@meridian/contracts/identity.ts';
+import { captchaRequired } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import type { CodePurpose } from '../codes/code.ts';
+import { refuseLimited } from '../codes/refuse-limited.ts';
 import { sendCode } from '../codes/send-code.ts';
 import { lockOwner } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
@@ -22,11 +23,12 @@ export type SendTo = {
 export const sendTo = async (deps: IdentityDeps, { onlyFor, exceptContact, ...command }: SendTo) => {
   const { identifier } = command;
   const { sent, owner } = await deps.db.transaction(async (tx) => ({
-    sent: await sendCode(tx, { ...deps, region: deps.region.id }, command),
+    // Whoever asks has begun a recovery or a sign-in, and met the captcha there.
+    sent: await sendCode(tx, { ...deps, region: deps.region.id }, { ...command, personShown: true }),
     owner: await lockOwner(tx, deps.codeSecrets.identifierHash(identifier.kind, identifier.value)),
   }));
-  if (sent.outcome === 'limited')
-    return fail(codeLimitReached, { retryAfter: sent.retryAfter, detail: `Wait ${sent.retryAfter} seconds` });
+  if (sent.outcome === 'captcha_required') return fail(captchaRequired);
+  if (sent.outcome === 'limited') return refuseLimited(deps, sent);
   const { codeId, expiresAt, resendAfter, message } = sent;
   const theirs = owner !== undefined && owner.accountId === onlyFor && owner.contactId !== exceptContact;
   if (message !== undefined && (onlyFor === undefined || theirs))

@@ -10,12 +10,10 @@ import {
 } from '@meridian/contracts/identity-recovery.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
-import { assertSolved } from '../captcha/captcha.ts';
+import { reserveBehind, withCaptcha } from '../captcha/with-captcha.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { checkCode } from '../codes/check-code.ts';
-import { reserve } from '../codes/limit.store.ts';
 import { networkOf } from '../codes/network.ts';
-import { needsCaptcha } from '../codes/send-code.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
@@ -46,13 +44,16 @@ export const ticketRoutes = (deps: IdentityDeps): void => {
     const network = networkOf(ip);
     const named = readName(deps, body.account);
     const contact = acceptIdentifier(registration, body.contact);
-    if (await db.transaction((tx) => needsCaptcha(tx, { ...deps, region: region.id }, network)))
-      await assertSolved(deps.captcha, body.captchaToken);
+    const place = { scope: codeSecrets.networkScope(network), slotSeconds: 60 };
+    const gates = [{ ...place, windows: deps.sendLimits.beforeCaptcha }];
     const rules = [
       { scope: `ticket:${codeSecrets.identifierScope('send', named.hash)}`, slotSeconds: 60, windows: ticketsPerDay },
-      { scope: codeSecrets.networkScope(network), slotSeconds: 60, windows: deps.sendLimits.network },
+      { ...place, windows: deps.sendLimits.network },
     ];
-    const retryAfter = await db.transaction((tx) => reserve(tx, rules, deps.now()));
+    const { retryAfter } = await withCaptcha(deps, body.captchaToken, async (personShown) => {
+      const answer = await db.transaction((tx) => reserveBehind(tx, { personShown, gates, rules, now: deps.now() }));
+      return answer === 'captcha' ? { outcome: 'captcha_required' } : { outcome: 'booked', retryAfter: answer };
+    });
     if (retryAfter !== undefined)
       return fail(codeLimitReached, { retryAfter, detail: 'Too many tickets; wait, or use one that is open' });
     const realName = await compare(named, body.realName);
