@@ -1,25 +1,34 @@
-// npm run events: what is parked in one service's database, and what a person decides about it.
+// What is parked in one service's database, what a person decides about it, and sending published events again. On a host: npm run events; in a
+// service's container, which knows its database: node packages/kit/src/run/events-command.ts.
 import { parseArgs } from 'node:util';
-import { createDatabase, type Database } from '@meridian/kit/db/database.ts';
-import type { KitSchema } from '@meridian/kit/db/schema.ts';
-import { errorCode, errorMessage } from '@meridian/kit/error-code.ts';
-import { listParked, openStates, type ParkedEvent } from '@meridian/kit/events/parking.ts';
-import { acceptGap, discardParked, replayParked } from '@meridian/kit/events/parking-decisions.ts';
-import { createLog } from '@meridian/kit/telemetry/log.ts';
+import { z } from 'zod';
+import { parseConfig } from '../config/config.ts';
+import { secret } from '../config/values.ts';
+import { createDatabase, type Database } from '../db/database.ts';
+import type { KitSchema } from '../db/schema.ts';
+import { errorCode, errorMessage } from '../error-code.ts';
+import { listParked, openStates, type ParkedEvent } from '../events/parking.ts';
+import { acceptGap, discardParked, replayParked } from '../events/parking-decisions.ts';
+import { republish } from '../events/published.ts';
+import { createLog } from '../telemetry/log.ts';
 
-export const help = `Parked events of one service: list them, replay an account's in order, or give one up.
+export const eventsHelp = `Events of one service: what is parked, and what was published.
 
   npm run events -- list        [--account ID] [--consumer NAME] [--all] [--limit N] [--json]
   npm run events -- replay      --account ID --by NAME [--consumer NAME]
   npm run events -- discard     --id N --by NAME --reason TEXT
   npm run events -- accept-gap  --account ID --by NAME --reason TEXT [--consumer NAME]
+  npm run events -- republish   --since TIME [--account ID]  or  --account ID
 
-Connection: environment variable DATABASE_URL, or --database-url URL (visible to others on this machine).
+Connection: environment variable DATABASE_URL, or --database-url URL (visible to others on this machine). In a service's container, which
+knows its database: node packages/kit/src/run/events-command.ts list (and so on).
 
 A parked event could not be applied; later events of its account wait behind it, other accounts go on. \`replay\` queues the account's events;
 the running service applies them in order within a second and parks again what still fails: look with \`list\`.
 A held event came before an earlier one of its account. It goes on by itself when that one arrives; \`accept-gap\` says that it never will.
 \`discard\` gives up one event for ever; then replay what waited behind it. Who decided, when and why stays on record (\`list --all\`).
+\`republish\` is for a bus that lost events: the publishing service sends again what it published since TIME (2026-11-22T10:00:00Z), or of an
+account; it keeps 14 days. Consumers know what they have had: too early a time costs nothing but work.
 `;
 
 class UsageError extends Error {
@@ -34,6 +43,7 @@ const options = {
   reason: { type: 'string' },
   id: { type: 'string' },
   limit: { type: 'string' },
+  since: { type: 'string' },
   all: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -52,6 +62,16 @@ const required = (values: Values, name: 'account' | 'by' | 'reason' | 'id'): str
 const wholeNumber = (text: string, name: string): bigint => {
   if (!/^[1-9][0-9]{0,17}$/.test(text)) throw new UsageError(`--${name} must be a whole number above zero`);
   return BigInt(text);
+};
+
+const timeOf = (text: string): Date => {
+  // With its zone, or two people would mean two times.
+  if (
+    !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text) ||
+    Number.isNaN(Date.parse(text))
+  )
+    throw new UsageError('--since must be a time like 2026-11-22T10:00:00Z');
+  return new Date(text);
 };
 
 const lineOf = (event: ParkedEvent): string => {
@@ -107,6 +127,17 @@ const commands: Record<string, (db: Db, values: Values, print: Print) => Promise
     };
     return perConsumer(db, values, print, (consumer) => acceptGap(db, { ...decision, consumer }));
   },
+  republish: async (db, values, print) => {
+    if (!values.since && !values.account) throw new UsageError('--since or --account is required');
+    const since = values.since === undefined ? undefined : timeOf(values.since);
+    const count = await republish(db, { since, accountId: values.account });
+    print(
+      count === 0
+        ? 'Nothing that is kept fits.'
+        : `${count} queued; the running service publishes them again, in order.`,
+    );
+    return count === 0 ? 1 : 0;
+  },
   discard: async (db, values, print) => {
     const decision = {
       id: wholeNumber(required(values, 'id'), 'id'),
@@ -119,6 +150,13 @@ const commands: Record<string, (db: Db, values: Values, print: Print) => Promise
   },
 };
 
+/** The address of the database: on the command line, in the environment, or where a container keeps its secrets. */
+const databaseUrl = (values: Values, env: NodeJS.ProcessEnv): string => {
+  const url = values['database-url'] ?? parseConfig(z.object({ DATABASE_URL: secret.optional() }), env).DATABASE_URL;
+  if (!url) throw new UsageError('DATABASE_URL (or --database-url) is required');
+  return url;
+};
+
 /** Runs one command; answers the exit status: 0 done, 1 nothing to do or failed, 2 wrong usage. */
 export const runEvents = async (
   args: string[],
@@ -129,12 +167,11 @@ export const runEvents = async (
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     const command = commands[positionals[0] ?? ''];
     if (values.help) {
-      print(help);
+      print(eventsHelp);
       return 0;
     }
     if (!command || positionals.length > 1) throw new UsageError(`expected one of ${Object.keys(commands).join(', ')}`);
-    const url = values['database-url'] ?? env.DATABASE_URL;
-    if (!url) throw new UsageError('DATABASE_URL (or --database-url) is required');
+    const url = databaseUrl(values, env);
     const log = createLog({ service: 'events', region: 'any', level: 'silent' });
     const db = createDatabase<KitSchema>({ url, poolSize: 1, log, applicationName: 'events-cli' });
     try {
