@@ -1,13 +1,9 @@
 // One broker and what happens to it, and what strangers write to a topic.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
 import { listParked } from '@meridian/kit/events/parking.ts';
 import { newId } from '@meridian/kit/ids.ts';
-import type { Orders } from '@meridian/testkit/event-bus/child.ts';
 import { readEffects } from '@meridian/testkit/event-bus/history.ts';
 import { consumerOf, log, newMetrics, now, region, relayOf, takeStep } from '@meridian/testkit/event-bus/parts.ts';
 import { newAccount, quiesce, type Stage, until, verdict } from '@meridian/testkit/event-bus/stage.ts';
@@ -38,104 +34,6 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
     expect(await verdict(stage)).toEqual([]);
     expect(await readEffects(stage.target.db)).toHaveLength(count);
   };
-
-  describe('members of a group', () => {
-    test(
-      'members come and go in the middle of batches: nothing is lost, doubled or out of order',
-      () =>
-        stages.onStage(async (stage) => {
-          startRelay(stage);
-          await startConsumer(stage);
-          const steps = keepTaking(stage);
-          for (let round = 0; round < 3; round += 1) {
-            const bus = stage.newBus();
-            const guest = consumerOf(stage.target.db, bus, stage.topic, { group: stage.group });
-            const before = (await readEffects(stage.target.db)).length;
-            await guest.start();
-            await until('work goes on', patience, async () => (await readEffects(stage.target.db)).length > before);
-            await guest.stop();
-          }
-          await steps.stop();
-          await settled(stage, steps.taken());
-        }),
-      90_000,
-    );
-
-    test(
-      'a member paused beyond its session wakes up as a zombie: its effects and offsets do no harm',
-      () =>
-        stages.onStage(async (stage) => {
-          startRelay(stage);
-          const { module, config } = stages.transport;
-          const orders: Orders = {
-            part: 'consumer',
-            databaseUrl: stage.target.url,
-            bus: { module, config },
-            topic: stage.topic,
-            group: stage.group,
-            steps: [],
-            dieAt: { point: 'before-publish', nth: 1 }, // a consumer never comes there
-          };
-          const script = fileURLToPath(import.meta.resolve('@meridian/testkit/event-bus/child.ts'));
-          const child = spawn(process.execPath, [script, JSON.stringify(orders)], {
-            stdio: ['ignore', 'inherit', 'inherit'],
-            env: { ...process.env, NODE_OPTIONS: '' },
-          });
-          const exited = once(child, 'exit');
-          try {
-            let taken = await takeSteps(stage, 8, 5);
-            await until(
-              'the member at work',
-              patience,
-              async () => (await readEffects(stage.target.db)).length === taken,
-            );
-            const more = takeSteps(stage, 8, 20);
-            await until('in the middle', patience, async () => (await readEffects(stage.target.db)).length > taken + 5);
-            void child.kill('SIGSTOP');
-            taken += await more;
-            await startConsumer(stage);
-            // A transaction that the stopped process holds open keeps its account's events waiting, not the others'.
-            await until('take-over', patience, async () => (await readEffects(stage.target.db)).length > taken - 25);
-            void child.kill('SIGCONT');
-            taken += await takeSteps(stage, 8, 5);
-            await settled(stage, taken);
-          } finally {
-            void child.kill('SIGKILL');
-            await exited;
-          }
-        }),
-      120_000,
-    );
-
-    test('a crash that kafkajs does not repeat is reported as fatal', async () => {
-      await ensureTopics(stages.admin, [declared('cn.fatal.events')]);
-      const client = createKafkaClient({ brokers: kafka.brokers, clientId: 'other', log });
-      const other = client.consumer({
-        groupId: 'fatal',
-        partitionAssigners: [
-          () => ({
-            name: 'Another',
-            version: 1,
-            assign: async () => [],
-            protocol: () => ({ name: 'Another', metadata: Buffer.alloc(0) }),
-          }),
-        ],
-      });
-      await other.connect();
-      await other.subscribe({ topic: 'cn.fatal.events' });
-      await other.run({ eachMessage: async () => undefined });
-      const errors: Error[] = [];
-      const bus = busOf(kafka.brokers, { onFatal: (error) => void errors.push(error) });
-      try {
-        await bus.subscribe({ group: 'fatal', topics: ['cn.fatal.events'], handler: async () => undefined });
-        await until('the report', patience, async () => errors.length > 0);
-        expect(errors[0]?.message).toMatch(/protocol/i);
-      } finally {
-        await bus.close(1_000);
-        await other.disconnect();
-      }
-    }, 60_000);
-  });
 
   describe('what strangers write', () => {
     test(
