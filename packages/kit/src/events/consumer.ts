@@ -159,9 +159,9 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
   let joining: Promise<void> | undefined;
   const stopping = new AbortController();
   const setJoined = (joined: boolean) => metrics.consumerJoined.set({ group }, joined ? 1 : 0);
-  const notJoined = (err: unknown, more: { failures?: number } = {}) => {
+  const notJoined = (err: unknown, failures: number, again: boolean) => {
     metrics.busFailures.inc({ code: errorCode(err) ?? 'unknown' });
-    log.error({ err, group, ...more }, 'cannot join the event bus, will try again');
+    log.error({ err, group, failures }, `cannot join the event bus${again ? ', will try again' : ''}`);
   };
   const subscribe = async () => {
     let told = false;
@@ -180,10 +180,10 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
     if (!told) setJoined(true);
   };
   const keepJoining = async () => {
-    for (let failures = 1; !stopping.signal.aborted && !subscription; failures += 1) {
-      await wait(backOff(failures, 200, 10_000), stopping.signal);
+    for (let failures = 2; !stopping.signal.aborted && !subscription; failures += 1) {
+      await wait(backOff(failures - 1, 200, 10_000), stopping.signal);
       if (stopping.signal.aborted) return;
-      await subscribe().catch((err: unknown) => notJoined(err, { failures }));
+      await subscribe().catch((err: unknown) => notJoined(err, failures, true));
     }
   };
   return {
@@ -194,8 +194,9 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
         await subscribe();
       } catch (err) {
         // A bus that is down must not keep a service from starting: what it publishes waits in the outbox.
-        if (!isTransient(err)) throw err;
-        notJoined(err);
+        const again = isTransient(err);
+        notJoined(err, 1, again);
+        if (!again) throw err;
         joining = keepJoining();
       }
       housekeeping.start();

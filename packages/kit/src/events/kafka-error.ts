@@ -45,6 +45,11 @@ const tlsCode =
 const mendTrust =
   'this program and the brokers need valid certificates of one authority: npm run region -- rotate <id> certificates, then recreate';
 
+/** A broker does not tell a topic that is missing from one that may not be seen, and one that comes back empty has lost both topics and rights. */
+export const mendTopics =
+  'run the job kafka-prepare, which creates topics and grants rights; on brokers without rights, npm run topics -- create';
+const mending: Partial<Record<KafkaErrorCode, string>> = { topic_missing: mendTopics, not_authorized: mendTopics };
+
 const typeOf = (error: unknown): string | undefined =>
   typeof error === 'object' && error !== null && 'type' in error && typeof error.type === 'string'
     ? error.type
@@ -56,7 +61,10 @@ export const kafkaError = (error: unknown, doing: string): KafkaError => {
     if (errorName(at) === 'KafkaError') return at as KafkaError;
     const type = typeOf(at);
     const code = type === undefined ? undefined : codeOfType[type];
-    if (code !== undefined) return new KafkaError(code, `${doing}: ${type}`, { cause: error });
+    if (code !== undefined) {
+      const hint = mending[code];
+      return new KafkaError(code, `${doing}: ${type}${hint ? `; ${hint}` : ''}`, { cause: error });
+    }
     const tls = errorCode(at);
     if (tls !== undefined && tlsCode.test(tls))
       return new KafkaError('not_trusted', `${doing}: ${errorMessage(at)} (${tls}); ${mendTrust}`, { cause: error });

@@ -2,7 +2,7 @@
 import { errorCode } from '../error-code.ts';
 import type { KafkaAdmin as WholeAdmin } from './kafka-admin.ts';
 import { changeSettings, settingsOf } from './kafka-client.ts';
-import { KafkaError } from './kafka-error.ts';
+import { KafkaError, mendTopics } from './kafka-error.ts';
 import { type TopicDeclaration, topicSettings } from './topics.ts';
 import { wait } from './wait.ts';
 
@@ -26,12 +26,10 @@ const topicsFound = async (admin: KafkaAdmin, names: readonly string[]): Promise
 /** Number of partitions of an existing topic. Throws `topic_missing`, and `topic_partitions` when it is not the `declared` one. */
 export const countPartitions = async (admin: KafkaAdmin, topic: string, declared?: number): Promise<number> => {
   const count = (await topicsFound(admin, [topic])).get(topic)?.partitions;
-  // A broker does not tell a topic that is missing from one that may not be seen.
   if (count === undefined)
     throw new KafkaError(
       'topic_missing',
-      `topic ${topic} does not exist, or this program has no right to see it: run the job kafka-prepare, which creates topics and grants rights; ` +
-        'on brokers without rights, npm run topics -- create',
+      `topic ${topic} does not exist, or this program has no right to see it: ${mendTopics}`,
     );
   if (declared !== undefined && count !== declared) throw wrongCount(topic, count, declared);
   return count;

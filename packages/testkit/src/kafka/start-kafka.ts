@@ -246,7 +246,7 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
         const answer = one.ask('asking for a topic', (client) => client.fetchTopicMetadata({ topics: [topic] }));
         return answer.then(() => true).finally(() => one.close(2_000));
       };
-      await Promise.all(direct.map((address) => waitFor(() => ask(address), { timeoutMs: 30_000, everyMs: 100 })));
+      await Promise.all(direct.map((address) => waitFor(() => ask(address), { timeoutMs: 60_000, everyMs: 100 })));
     },
     /** Moves the leadership of a partition to another broker (`to`, or the next replica); resolves when it leads. Answers its id. */
     moveLeader: async (topic: string, number: number, to?: number): Promise<number> => {
@@ -259,7 +259,7 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
           topics: [{ topic, partitionAssignment: [{ partition: number, replicas: order }] }],
         }),
       );
-      await waitFor(async () => (await leaderOf(topic, number)) === next, { timeoutMs: 30_000, everyMs: 100 });
+      await waitFor(async () => (await leaderOf(topic, number)) === next, { timeoutMs: 60_000, everyMs: 100 });
       return next;
     },
     /** For what a test wants to know or set besides. */
