@@ -2,7 +2,7 @@
 // that lost its partition without knowing can move an offset back (duplicates) but never past what was not handled.
 import { errorMessage } from '../error-code.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { atMost, withDeadline } from './deadline.ts';
+import { atMost } from './deadline.ts';
 import type { DeliveredRecord, RecordHandler, Subscription } from './event-bus.ts';
 import type { EachBatchPayload, Kafka, KafkaMessage } from './kafka-client.ts';
 import { kafkaError } from './kafka-error.ts';
@@ -122,7 +122,7 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     endEpoch();
     generation += 1;
     offsets.forget();
-    options.onMembership?.(true);
+    if (!stopping.signal.aborted) options.onMembership?.(true);
     watchdog.joined(new Map(Object.entries(payload.memberAssignment)));
     log.info({ group, assigned: payload.memberAssignment }, 'joined the group');
     // A start that kafkajs had under way when it was stopped.
@@ -135,11 +135,6 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     if (!stopping.signal.aborted)
       log.warn({ group, reason: errorMessage(payload.error) }, 'event consumer lost the brokers, joins again');
   });
-
-  const abandoned = new Promise<never>((_, reject) => {
-    abandoning.signal.addEventListener('abort', () => reject(new Error('closed before the record was handled')));
-  });
-  abandoned.catch(() => undefined); // only of interest to a batch in hand
 
   /** Repeats the record after a pause of its partition, while others go on. */
   const putOff = (lane: string, pause: () => () => void, err: unknown) => {
@@ -159,14 +154,27 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
 
   /** One try, at most `handlerMs`. A handler that does not give up in time is left behind; the inbox lets only one of its tries take effect. */
   const tryOnce = async (record: DeliveredRecord, signal: AbortSignal) => {
-    const late = new AbortController();
-    const work = handler(record, { signal: AbortSignal.any([signal, late.signal]) });
-    work.catch(() => undefined); // told below, unless it was left behind
-    const tooLong = () => new Error(`the handler did not end within ${timing.handlerMs} ms`);
+    const given = new AbortController();
+    const work = handler(record, { signal: AbortSignal.any([signal, given.signal]) });
+    let giveUp = (_: Error) => {};
+    // Of its own for each try: whatever waited on one promise of the whole subscription would stay in memory with it.
+    const ended = new Promise<void>((resolve, reject) => {
+      giveUp = reject;
+      work.then(resolve, reject);
+    });
+    const tooLong = () => giveUp(new Error(`the handler did not end within ${timing.handlerMs} ms`));
+    const closed = () => giveUp(new Error('closed before the record was handled'));
+    const timer = setTimeout(tooLong, timing.handlerMs);
+    abandoning.signal.addEventListener('abort', closed, { once: true });
+    if (abandoning.signal.aborted) closed();
     try {
-      await withDeadline(Promise.race([work, abandoned]), timing.handlerMs, tooLong);
+      await ended;
+    } catch (error) {
+      given.abort();
+      throw error;
     } finally {
-      late.abort();
+      clearTimeout(timer);
+      abandoning.signal.removeEventListener('abort', closed);
     }
   };
 

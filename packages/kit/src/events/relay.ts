@@ -60,7 +60,11 @@ export const createRelay = <S extends KitSchema>(options: RelayOptions<S>): Rela
     );
     if (rows.length === 0) return 0;
     await hit('before-publish');
-    await bus.publish(rows.map((row) => ({ topic, key: row.account_id, eventId: row.event_id, payload: row.payload })));
+    const records = rows.map((row) => ({ topic, key: row.account_id, eventId: row.event_id, payload: row.payload }));
+    await bus.publish(records).catch((error: unknown) => {
+      metrics.busFailures.inc({ code: errorCode(error) ?? 'unknown' });
+      throw error;
+    });
     await hit('after-publish');
     await hit('before-delete');
     await moveToPublished(
@@ -99,7 +103,6 @@ export const createRelay = <S extends KitSchema>(options: RelayOptions<S>): Rela
       } catch (err) {
         failures += 1;
         metrics.relayFailures.inc();
-        metrics.busFailures.inc({ code: errorCode(err) ?? 'unknown' });
         log.error({ err, topic, failures }, 'relay of a batch failed, will be repeated');
         // If our own connection is gone, so is the lock: this throws and leadership ends.
         await client.query('select 1');
