@@ -44,6 +44,7 @@ export type Overrides = {
   readonly log?: Logger;
   readonly destination?: DestinationStream;
   readonly verifiers?: Verifiers;
+  readonly openBus?: typeof openBus;
 };
 
 export type CoreOptions = {
@@ -213,7 +214,8 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   });
   const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
-  const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
+  const open = overrides?.openBus ?? openBus;
+  const bus = open({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
   core.every(600_000, 'clean session ends', () => cleanSessionEnds(db, now()));

@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { createKafkaAdmin } from '@meridian/kit/events/kafka-admin.ts';
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { pino } from 'pino';
-import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+import { type StartedTestContainer, Wait } from 'testcontainers';
+import { engine, labelsOf, sweepContainers, withoutRyukIfMissing } from '../containers/container-engine.ts';
+import { LoopbackContainer } from '../containers/loopback-container.ts';
 import { waitFor } from '../wait-for.ts';
-import { engine, ownerLabel, runLabel, sweepContainers, withoutRyukIfMissing } from './container-engine.ts';
 import { freePort } from './free-port.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
@@ -14,15 +15,7 @@ export const kafkaImage = (version = '4.1.1') => `apache/kafka:${version}`;
 
 type Broker = { id: number; port: number; upstream: number; proxy: TcpProxy; container: StartedTestContainer };
 
-/** Publishes its ports on 127.0.0.1 only. */
-class LoopbackContainer extends GenericContainer {
-  protected override async beforeContainerCreated(): Promise<void> {
-    for (const bindings of Object.values<{ HostIp?: string }[]>(this.hostConfig.PortBindings ?? {}))
-      for (const binding of bindings) binding.HostIp = '127.0.0.1';
-  }
-}
-
-const labels = { [runLabel]: 'kafka', [ownerLabel]: String(process.pid) };
+const labels = labelsOf('kafka');
 // Base64 of 16 bytes, as the storage tool wants it; a cluster of a test lives alone in its network.
 const clusterId = '5L6g3nShT-eMCtK--X86sw';
 
