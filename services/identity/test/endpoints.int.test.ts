@@ -24,7 +24,7 @@ endpointSuite({
     return {
       ...stand.urls(),
       tokens,
-      snapshot: () => databaseSnapshot(stand.pool, ['outbox', 'limit_count', 'inbox']),
+      snapshot: () => databaseSnapshot(stand.pool, ['outbox', 'published_event', 'limit_count', 'inbox']),
       sampleOf: (endpoint): Sample | undefined => {
         if (endpoint.id === 'getSecurityEmail') return { params: { accountId: user.accountId } };
         if (endpoint.id === 'sendCode')

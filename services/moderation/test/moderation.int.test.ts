@@ -391,7 +391,14 @@ describe('cancellation', () => {
       .map(({ table_name }) => table_name)
       .filter(
         (name) =>
-          !['account_fence', 'account_tombstone', 'account_sequence', 'inbox_sequence', 'outbox'].includes(name),
+          ![
+            'account_fence',
+            'account_tombstone',
+            'account_sequence',
+            'inbox_sequence',
+            'outbox',
+            'published_event',
+          ].includes(name),
       );
     for (const table of kept)
       expect(JSON.stringify(await world.sql(`select t::text from "${table}" t`))).not.toContain(account);
