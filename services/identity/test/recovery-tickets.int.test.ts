@@ -316,6 +316,28 @@ describe('tickets where staff decide', () => {
     expect(nextPage.items[0]?.ticketId).not.toBe(page.items[0]?.ticketId);
   });
 
+  test('a ticket leaves no credential of before: neither password nor authenticator, nor the recovery codes', async () => {
+    const person = await t.newPerson();
+    const password = 'the password of before';
+    await stand.ask(setPassword, { token: person.accessToken, body: { password } });
+    await t.help.withTotp(person.accessToken);
+    const ticket = await t.open(person.identifier);
+    await t.decide(ticket.ticketId, 'approved');
+    stand.moveClock(t.cooling);
+    await t.complete(ticket);
+    const byPassword = stand.ask(signInByPassword, { body: { identifier: ticket.contact, password } });
+    expect(await problemOf(byPassword)).toMatchObject({ code: 'credentials_invalid' });
+    stand.moveClock(61_000);
+    const code = await stand.codeFor(ticket.contact);
+    const { body } = await stand.ask(createSession, { body: { ...code, identifier: ticket.contact } });
+    expect(body.accountId).toBe(person.accountId);
+    const { rows } = await stand.pool.query(
+      'select (select count(*) from recovery_code where account_id = $1)::int + (select count(*) from known_device where account_id = $1)::int as left',
+      [person.accountId],
+    );
+    expect(rows).toEqual([{ left: 1 }]);
+  });
+
   test('a refused ticket completes nothing, and reads to its opener as one for an unknown account does', async () => {
     const person = await t.newPerson();
     const [ticket, unknown] = [await t.open(person.identifier), await t.open(stand.identifiers.email())];

@@ -21,16 +21,20 @@ import {
 import { helpers, median } from './support/recovery-people.ts';
 import { problemOf, type Stand, startStand, waitFor } from './support/stand.ts';
 
-describe('recovery by what is left of an account', () => {
+describe.each([
+  { region: 'global', kind: 'email' as const, recovered: /recovered/ },
+  { region: 'cn', kind: 'phone' as const, recovered: /已被找回/ },
+])('recovery by what is left of an account, by $kind in $region', ({ region, kind, recovered }) => {
+  const identifier = () => stand.identifiers[kind]();
   let stand: Stand;
   let help: ReturnType<typeof helpers>;
   beforeAll(async () => {
-    stand = await startStand({ region: 'global' });
+    stand = await startStand({ region });
     help = helpers(stand);
   }, 60_000);
   afterAll(() => stand?.stop());
 
-  const newPerson = () => stand.signIn(stand.identifiers.email());
+  const newPerson = () => stand.signIn(identifier());
   const begin = async (account: Identifier) => {
     stand.moveClock(61_000);
     return help.codeFrom(account.value, () => stand.ask(beginRecovery, { body: { account } }));
@@ -50,7 +54,7 @@ describe('recovery by what is left of an account', () => {
   const password = 'a password of my own';
   const wrongOf = (code: string) => (code === '000000' ? '111111' : '000000');
   const addSecond = async (token: string) => {
-    const identifier = stand.identifiers.email();
+    const identifier = stand.identifiers[kind]();
     stand.moveClock(61_000);
     const code = await help.codeFrom(identifier.value, () =>
       stand.ask(sendContactCode, { token, body: { identifier } }),
@@ -71,13 +75,13 @@ describe('recovery by what is left of an account', () => {
     const second = await addSecond(person.accessToken);
     const begun = await begin(second);
     expect((await proveCode(begun)).body).toEqual({ proven: ['code'], enough: true, missing: [] });
-    const contact = await newContactCode(begun.recoveryToken, stand.identifiers.email());
+    const contact = await newContactCode(begun.recoveryToken, identifier());
     const { body } = await complete(begun.recoveryToken, { contact, replaceContacts: true });
     expect(body).toMatchObject({ accountId: person.accountId, created: false });
     const { contacts } = (await stand.ask(getAccount, { token: body.accessToken })).body;
     expect(contacts).toHaveLength(1);
     // Every address was told: the two that went, and the new one.
-    for (const to of [person.identifier, second, contact.identifier]) await help.noticeAt(to.value, /recovered/);
+    for (const to of [person.identifier, second, contact.identifier]) await help.noticeAt(to.value, recovered);
     const { items } = (await stand.ask(listSecurityLog, { token: body.accessToken, query: {} })).body;
     expect(items.map((one) => [one.kind, one.method])).toEqual(
       expect.arrayContaining([
@@ -97,7 +101,7 @@ describe('recovery by what is left of an account', () => {
     const other = await stand.signIn(person.identifier);
     stand.moveClock(61_000);
     // A change somebody else began: a code for an address of theirs, bound to this account; and an authenticator not yet confirmed.
-    const theirs = stand.identifiers.email();
+    const theirs = identifier();
     const pending = await help.codeFrom(theirs.value, () =>
       stand.ask(sendContactCode, { token: other.accessToken, body: { identifier: theirs } }),
     );
@@ -178,7 +182,7 @@ describe('recovery by what is left of an account', () => {
     expect((await prove(recoveryToken, { method: 'totp', code: codeNow() })).body.enough).toBe(false);
     const spent = { method: 'recovery_code', code: recoveryCodes[3] ?? '' } as const;
     expect((await prove(recoveryToken, spent)).body.enough).toBe(true);
-    const contact = await newContactCode(recoveryToken, stand.identifiers.email());
+    const contact = await newContactCode(recoveryToken, identifier());
     expect((await complete(recoveryToken, { contact })).body.accountId).toBe(person.accountId);
     const again = (await stand.ask(beginRecovery, { body: { account: person.identifier } })).body;
     expect(await problemOf(prove(again.recoveryToken, spent))).toMatchObject({ code: 'factor_invalid' });
@@ -204,6 +208,28 @@ describe('recovery by what is left of an account', () => {
     for (let i = 0; i < 11; i += 1)
       tries.push((await problemOf(prove(begun.recoveryToken, { method: 'recovery_code', code: 'AAAAA-AAAAA' }))).code);
     expect(tries).toEqual([...Array(10).fill('factor_invalid'), 'recovery_invalid']);
+  });
+
+  test('wrong tries count under the name that was given, known or not, so that no limit tells whose names belong together', async () => {
+    const person = await newPerson();
+    const unknown = { address: identifier(), id: `${person.accountId.slice(0, -4)}ZZZZ` };
+    const seen: string[][] = [];
+    for (const { address, id } of [{ address: person.identifier, id: person.accountId }, unknown]) {
+      const codes: string[] = [];
+      for (const [account, tries] of [
+        [address, 10],
+        [{ kind: 'account', value: id } as const, 1],
+        [address, 1],
+      ] as const) {
+        stand.moveClock(61_000);
+        const { recoveryToken } = (await stand.ask(beginRecovery, { body: { account } })).body;
+        for (let i = 0; i < tries; i += 1)
+          codes.push((await problemOf(prove(recoveryToken, { method: 'recovery_code', code: 'AAAAA-AAAAA' }))).code);
+      }
+      seen.push(codes);
+    }
+    expect(seen[0]).toEqual([...Array(11).fill('factor_invalid'), 'code_limit_reached']);
+    expect(seen[1]).toEqual(seen[0]);
   });
 
   test('a code is good for its own recovery only: one for signing in does not count, nor another account’s', async () => {
@@ -244,7 +270,7 @@ describe('recovery by what is left of an account', () => {
 
   test('two identities race for one address: one gets it, the other is told, and neither is half recovered', async () => {
     const people = [await newPerson(), await newPerson()];
-    const wanted = stand.identifiers.email();
+    const wanted = identifier();
     const ready: { recoveryToken: string; contact: object; accountId: string }[] = [];
     for (const person of people) {
       const begun = await begin(person.identifier);
@@ -286,20 +312,20 @@ describe('recovery by what is left of an account', () => {
 
   test('no SMS to unknown numbers (recovery): nothing leaves for an address nobody has, nor for another account’s', async () => {
     const [person, stranger] = [await newPerson(), await newPerson()];
-    const unknown = stand.identifiers.email();
+    const unknown = identifier();
     stand.moveClock(61_000);
     const { recoveryToken } = (await stand.ask(beginRecovery, { body: { account: unknown } })).body;
     const begun = await begin(person.identifier);
-    for (const identifier of [stranger.identifier, stand.identifiers.email()]) {
-      const before = (await help.codesAt(identifier.value)).length;
+    for (const given of [stranger.identifier, identifier()]) {
+      const before = (await help.codesAt(given.value)).length;
       await stand.ask(sendRecoveryCode, {
-        body: { recoveryToken: begun.recoveryToken, identifier, use: 'proof' },
+        body: { recoveryToken: begun.recoveryToken, identifier: given, use: 'proof' },
       });
       await stand.ask(sendRecoveryCode, {
-        body: { recoveryToken, identifier: stand.identifiers.email(), use: 'proof' },
+        body: { recoveryToken, identifier: identifier(), use: 'proof' },
       });
       await new Promise((resolve) => setTimeout(resolve, 300));
-      expect(await help.codesAt(identifier.value)).toHaveLength(before);
+      expect(await help.codesAt(given.value)).toHaveLength(before);
     }
     expect(await stand.messages(unknown.value)).toEqual([]);
   });
@@ -314,7 +340,7 @@ describe('recovery by what is left of an account', () => {
       const seen: Record<string, unknown> = {};
       for (const [who, account] of [
         ['known', person.identifier],
-        ['unknown', stand.identifiers.email()],
+        ['unknown', identifier()],
       ] as const) {
         n += 1;
         const ip = `203.0.${n}.1`;
@@ -339,7 +365,7 @@ describe('recovery by what is left of an account', () => {
         const done = await help.rawPost('/v1/recoveries/completion', { recoveryToken, password }, ip);
         const sent = await help.rawPost(
           '/v1/recoveries/codes',
-          { recoveryToken, identifier: stand.identifiers.email(), use: 'new_contact' },
+          { recoveryToken, identifier: identifier(), use: 'new_contact' },
           ip,
         );
         seen[who] = [begun.seen, wrong, done.seen, sent.seen];
