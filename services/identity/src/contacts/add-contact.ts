@@ -8,6 +8,7 @@ import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { dropUnconfirmed } from '../logins/login-flow.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
@@ -56,6 +57,7 @@ export const addContact = async (tx: Tx<IdentitySchema>, deps: Deps, command: Ad
   const log = { at: now, accountId, sessionId, network, method: identifier.kind };
   if (replaces !== undefined) await appendSecurityLog(tx, { ...log, kind: 'contact_removed' });
   await appendSecurityLog(tx, { ...log, kind: 'contact_added' });
+  await dropUnconfirmed(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
   return { contactId: id, kind: identifier.kind, value: identifier.value, verifiedAt: now };
 };

@@ -25,6 +25,9 @@ export type SecurityEvent = {
     | 'passkey_removed'
     | 'contact_added'
     | 'contact_removed'
+    | 'login_linked'
+    | 'login_unlinked'
+    | 'login_ending'
     | 'cancellation_requested'
     | 'account_cancelled';
   readonly accountId?: string;
