@@ -1,6 +1,6 @@
 // A browser that signs in by accounts elsewhere: it keeps cookies as browsers do, follows redirects, and sends Origin.
 import type { FederatedLogin } from '@meridian/regions/profile.ts';
-import type { Stand } from './stand.ts';
+import { type Stand, waitFor } from './stand.ts';
 
 export type Answered = {
   status: number;
@@ -117,6 +117,18 @@ export const createBrowser = (stand: Stand) => {
   };
   const complete = (code: string, extra: object = { termsVersion: stand.termsVersion }) =>
     send('POST', '/v1/sessions/login', { code, ...extra });
+  /** Asks for a code by whatever endpoint, and waits for it in the inbox. */
+  const codeTo = async (address: string, path: string, body: object, token?: string) => {
+    const codes = async () => (await stand.messages(address)).filter((message) => message.code !== null);
+    const before = (await codes()).length;
+    const sent = await send('POST', path, body, token);
+    if (sent.status !== 202) return { sent, code: '' };
+    const [message] = await waitFor('a code', async () => {
+      const found = await codes();
+      return found.length > before && found;
+    });
+    return { sent, code: message?.code ?? '' };
+  };
 
   return {
     jar,
@@ -137,26 +149,17 @@ export const createBrowser = (stand: Stand) => {
       const url = await go(name, person, `/v1/sessions/current/proof/${name}`, token);
       return send('POST', '/v1/sessions/current/login-proof', { code: codeOf(url) }, token);
     },
+    codeTo,
     /** Where phones are bound: the way from the binding token to the tokens. */
     bind: async (bindingToken: string, phone: string, extra: object = { termsVersion: stand.termsVersion }) => {
       const identifier = { kind: 'phone', value: phone };
-      const codes = async () => (await stand.messages(phone)).filter((message) => message.code !== null);
-      const before = (await codes()).length;
-      const sent = await send('POST', '/v1/logins/binding/codes', { bindingToken, identifier });
+      const { sent, code } = await codeTo(phone, '/v1/logins/binding/codes', { bindingToken, identifier });
       if (sent.status !== 202) return sent;
-      const end = Date.now() + 10_000;
-      let found = await codes();
-      while (found.length <= before) {
-        if (Date.now() > end) throw new Error('waited in vain for a code');
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        found = await codes();
-      }
-      const { codeId } = sent.body;
       return send('POST', '/v1/logins/binding', {
         bindingToken,
         identifier,
-        codeId,
-        code: found[0]?.code,
+        codeId: sent.body.codeId,
+        code,
         ...extra,
       });
     },
