@@ -313,6 +313,19 @@ describe('in a region of e-mail', () => {
     });
   });
 
+  test('a login that was just linked is no proof: whoever stole a session cannot bring their own', async () => {
+    const { body } = await attacker.signIn('google', newPerson());
+    const own = newPerson();
+    expect((await attacker.link('facebook', own, body.accessToken)).status).toBe(201);
+    expect(await attacker.prove('facebook', own, body.accessToken)).toMatchObject({
+      status: 403,
+      code: 'login_not_linked',
+    });
+    stand.moveClock(24 * 3_600_000 + 1_000);
+    const later = await attacker.signIn('facebook', own);
+    expect((await attacker.prove('facebook', own, later.body.accessToken)).status).toBe(200);
+  });
+
   test('with a second factor on, a provider only begins a sign-in, and is no fresh proof', async () => {
     const person = newPerson();
     const { body } = await browser.signIn('google', person);

@@ -1,4 +1,5 @@
 // What providers tell about people who signed in by them, what follows at the providers, and accounts without an address.
+import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { accountErased } from '@meridian/contracts/events/lifecycle.ts';
 import { createDatabase } from '@meridian/kit/db/database.ts';
@@ -281,6 +282,35 @@ describe('where a login may be all there is', () => {
     expect(await loginsOf(body.accountId)).toMatchObject([{ provider: 'google' }]);
     // Of somebody whom nobody knows here: the same answer, and nothing to delete.
     expect(await (await askDeletion(newPerson())).page()).toContain('Done');
+  });
+
+  test('Facebook: the very same request again gets the very same answer, and is one deletion', async () => {
+    const person = newPerson();
+    await browser.signIn('facebook', person);
+    const { rows: before } = await stand.pool.query('select count(*)::int as n from login_deletion');
+    const content = Buffer.from(
+      JSON.stringify({
+        algorithm: 'HMAC-SHA256',
+        issued_at: Math.floor(stand.now().getTime() / 1_000),
+        user_id: '10000000000000001',
+      }),
+    ).toString('base64url');
+    const { appSecret } = stand.outside.logins.facebook;
+    const signature = createHmac('sha256', appSecret).update(content).digest('base64url');
+    const send = async () => {
+      const answer = await fetch(`${stand.urls().publicUrl}/v1/logins/facebook/push?purpose=deletion`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({ signed_request: `${signature}.${content}` }),
+      });
+      return [answer.status, await answer.text()];
+    };
+    const answers = await Promise.all([send(), send(), send()]);
+    expect(answers[0]).toEqual([200, expect.stringContaining('confirmation_code')]);
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).toEqual(answers[0]);
+    const { rows: after } = await stand.pool.query('select count(*)::int as n from login_deletion');
+    expect(after[0].n).toBe(before[0].n + 1);
   });
 
   test('Facebook: deauthorized as the only login: signing in again allows us anew', async () => {

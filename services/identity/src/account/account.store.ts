@@ -17,7 +17,7 @@ export const insertAccount = async (
     .execute();
 };
 
-export const findAccount = (db: Kysely<IdentitySchema>, accountId: string) =>
+export const findAccount = (db: Kysely<IdentitySchema> | Transaction, accountId: string) =>
   db
     .selectFrom('account')
     .innerJoin('account_key', 'account_key.account_id', 'account.id')

@@ -20,9 +20,8 @@ const sealedParts = ({ vault }: Deps, key: AccountKey, loginId: string, proven: 
 export const attachLogin = async (
   tx: Tx<IdentitySchema>,
   deps: Deps,
-  { accountId, key, proven }: { accountId: string; key: AccountKey; proven: ProvenLogin },
+  { accountId, key, proven, now }: { accountId: string; key: AccountKey; proven: ProvenLogin; now: Date },
 ): Promise<string> => {
-  const now = deps.now();
   const id = newId('lnk', deps.region.id, now);
   const { provider } = proven.subjectIds[0];
   await insertLogin(tx, { id, accountId, provider, ...sealedParts(deps, key, id, proven), now });

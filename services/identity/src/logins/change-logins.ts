@@ -77,6 +77,7 @@ export const linkLogin = async (
     accountId,
     key: await accountKeyOf(tx, deps.vault, accountId),
     proven,
+    now: deps.now(),
   });
   await conclude(tx, deps, command, { kind: 'login_linked', provider: proven.subjectIds[0].provider });
   return loginId;

@@ -42,3 +42,7 @@ export const revocationBackOffMs = (attempts: number): number | undefined => {
  * Providers tell whole seconds.
  */
 export const isOutdated = (saidAt: Date, lastUsedAt: Date): boolean => saidAt.getTime() + 1_000 <= lastUsedAt.getTime();
+
+/** A login proves its person only after a day, unless the account began with it: whoever stole a session must not bring their own proof. */
+export const isJustBound = (linkedAt: Date, accountCreatedAt: Date, now: Date): boolean =>
+  linkedAt > accountCreatedAt && now.getTime() - linkedAt.getTime() < 24 * 3_600_000;

@@ -4,12 +4,13 @@ import { secondFactorRequired } from '@meridian/contracts/identity.ts';
 import { loginNotLinked } from '@meridian/contracts/identity-logins.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
-import { lockStatus } from '../account/account.store.ts';
+import { findAccount, lockStatus } from '../account/account.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { secondFactorsOf } from '../factors/factor.store.ts';
 import { setProven } from '../sessions/session.store.ts';
-import { findLogins, lockSubjects, loginsOf } from './linked-login.store.ts';
+import { findLogin, findLogins, lockSubjects, loginsOf } from './linked-login.store.ts';
+import { isJustBound } from './login-flow.ts';
 import { takeProven } from './take-proven.ts';
 
 type Owner = { readonly accountId: string; readonly sessionId: string };
@@ -45,6 +46,9 @@ export const proveLogin = async (
   // Somebody else's login proves somebody else (CVE-2026-9087).
   if (found.length !== 1 || found[0]?.accountId !== accountId) return fail(loginNotLinked);
   const now = deps.now();
+  const [login, account] = [await findLogin(tx, found[0].loginId), await findAccount(tx, accountId)];
+  if (login === undefined || account === undefined || isJustBound(login.linked_at, account.created_at, now))
+    return fail(loginNotLinked, { detail: 'It was linked less than a day ago; prove yourself by another way' });
   await setProven(tx, sessionId, now);
   return now;
 };

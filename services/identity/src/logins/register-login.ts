@@ -48,7 +48,7 @@ export const registerLogin = async (
   }
   const { termsVersion } = registration;
   await insertAccount(tx, { id: accountId, wrappedKey: wrapped, termsVersion, createdAt: now });
-  const loginId = await attachLogin(tx, deps, { accountId, key, proven });
+  const loginId = await attachLogin(tx, deps, { accountId, key, proven, now });
   const method = proven.subjectIds[0].provider;
   await deps.publish(tx, accountRegistered, { accountId, data: { method } });
   await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network, method });

@@ -39,7 +39,7 @@ export const googleSubject = (person: LoginPerson) => `1${digitId(20, 'google', 
 
 export const googleRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('google', 'Google sign-in', faults);
-  const apps = createApps(app, deps.secrets, 'google');
+  const apps = createApps(app, deps, 'google');
   const idTokens = await createIdTokens(deps.secrets.googleSigningKey, deps.now);
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 300_000, tokenMs: 3_600_000 });
   const refreshTokens = createGrants<Grant>({ now: deps.now, codeMs: 0, tokenMs: 180 * 86_400_000 });
