@@ -54,7 +54,8 @@ describe('where phones are bound', () => {
     // A link that was begun by one session is confirmed by no other account and for no other purpose.
     const url = await browser.go('qq', theirs, '/v1/account/logins/qq/link', owner.body.accessToken);
     const code = browser.codeOf(url);
-    const other = await signInBy(stand, browser, 'xiaomi', newPerson());
+    const another = newPerson();
+    const other = await signInBy(stand, browser, 'xiaomi', another);
     expect(await browser.send('POST', '/v1/account/logins', { code }, other.body.accessToken)).toMatchObject({
       status: 401,
       code: 'login_flow_invalid',
@@ -68,8 +69,11 @@ describe('where phones are bound', () => {
       body: { provider: 'qq' },
     });
     // Somebody else's login is no proof of this account (CVE-2026-9087).
-    const proof = await browser.prove('xiaomi', newPerson(), owner.body.accessToken);
-    expect(proof).toMatchObject({ status: 403, code: 'login_not_linked' });
+    for (const person of [another, newPerson()])
+      expect(await browser.prove('xiaomi', person, owner.body.accessToken)).toMatchObject({
+        status: 403,
+        code: 'login_not_linked',
+      });
   });
 
   test('linking rule 4: what is unverified owns nothing, blocks nobody, and is gone within 24 hours', async () => {
@@ -153,6 +157,14 @@ describe('where phones are bound', () => {
     const bound = await browser.bind(token, phone);
     expect(bound).toMatchObject({ status: 201, body: { created: true } });
     expect(await browser.bind(token, phone)).toMatchObject({ code: 'login_flow_invalid' });
+  });
+
+  test('linking rule 7: the bound phone can be replaced, and never removed', async () => {
+    const { body } = await signInBy(stand, browser, 'xiaomi', newPerson());
+    const [phone] = (await browser.send('GET', '/v1/account', undefined, body.accessToken)).body.contacts;
+    expect(
+      await browser.send('DELETE', `/v1/account/contacts/${phone.contactId}`, undefined, body.accessToken),
+    ).toMatchObject({ status: 409, code: 'last_login_method' });
   });
 
   test('linking rule 8: binding a phone of another account never merges', async () => {

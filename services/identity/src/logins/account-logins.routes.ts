@@ -1,5 +1,5 @@
 // The signed-in account's logins: list, link, unlink, prove by one, take over the address that one offers.
-import { notFound } from '@meridian/contracts/common.ts';
+import { unauthenticated } from '@meridian/contracts/common.ts';
 import {
   beginLink,
   beginLoginProof,
@@ -42,7 +42,7 @@ export const accountLoginRoutes = (deps: IdentityDeps): void => {
       endsAt: login.ends_at?.toISOString() ?? null,
     }));
   const keyOf = async (accountId: string) => {
-    const account = (await findAccount(db.read, accountId)) ?? fail(notFound);
+    const account = (await findAccount(db.read, accountId)) ?? fail(unauthenticated);
     return vault.unwrap(accountId, account.wrapped);
   };
 
