@@ -50,12 +50,14 @@ describe('where phones are bound', () => {
 
   test('linking rule 3: proof is bound to flow and upstream id', async () => {
     const [mine, theirs] = [newPerson(), newPerson()];
+    // The older of the two, so that only whose login it is can speak against it.
+    const another = newPerson();
+    const other = await signInBy(stand, browser, 'xiaomi', another);
+    stand.moveClock(61_000);
     const owner = await signInBy(stand, browser, 'xiaomi', mine);
     // A link that was begun by one session is confirmed by no other account and for no other purpose.
     const url = await browser.go('qq', theirs, '/v1/account/logins/qq/link', owner.body.accessToken);
     const code = browser.codeOf(url);
-    const another = newPerson();
-    const other = await signInBy(stand, browser, 'xiaomi', another);
     expect(await browser.send('POST', '/v1/account/logins', { code }, other.body.accessToken)).toMatchObject({
       status: 401,
       code: 'login_flow_invalid',
