@@ -316,11 +316,14 @@ export const cancelAccount = endpoint({
   path: '/v1/account/cancellation',
   summary: 'Cancel the account',
   description:
-    'Needs a fresh code (purpose reauthenticate) of at most 5 minutes ago. Answers 200 `cancelled` only when every service has acknowledged the fence: from that answer on no key of the account verifies. Otherwise 202 `cancelling`, and the status resource tells the rest.',
+    'Needs a code (purpose reauthenticate), or, without one, a fresh proof made in this session after the sign-in. Answers 200 `cancelled` only when every service has acknowledged the fence: from that answer on no key of the account verifies. Otherwise 202 `cancelling`, and the status resource tells the rest.',
   auth: { kind: 'user' },
   body: z.strictObject({
-    codeId: idOf('cod'),
-    code: z.string().regex(/^[0-9]{6}$/),
+    codeId: idOf('cod').optional(),
+    code: z
+      .string()
+      .regex(/^[0-9]{6}$/)
+      .optional(),
     consequencesVersion: z.string().max(100),
     reason: personText(500).optional(),
   }),

@@ -66,6 +66,10 @@ export const profileSchema = z.strictObject({
       .array(z.enum(federatedLogins))
       .refine((names) => new Set(names).size === names.length, { message: 'a login is named twice' })
       .default([]),
+    /** Where a browser may be sent back to after a login elsewhere; compared character by character. */
+    returnAddresses: z.array(z.url()).default([]),
+    /** A login elsewhere has an account only once a mobile number is bound to it. */
+    bindPhone: z.boolean().default(false),
     /** Calling codes that may receive a text message; the pattern is matched against E.164. */
     phoneCountry: z.enum(['CN']).nullable(),
     termsVersion: z.string().min(1).max(40),
@@ -121,6 +125,14 @@ export const defineProfile = (value: z.input<typeof profileSchema>): Profile =>
     .refine((p) => !p.registration.methods.includes('phone_code') || p.registration.phoneCountry !== null, {
       path: ['registration', 'phoneCountry'],
       message: 'phone_code needs the country whose mobiles may be texted',
+    })
+    .refine((p) => !p.registration.bindPhone || p.registration.methods.includes('phone_code'), {
+      path: ['registration', 'bindPhone'],
+      message: 'a phone can be bound only where phone_code proves it',
+    })
+    .refine((p) => p.registration.federated.length === 0 || p.registration.returnAddresses.length > 0, {
+      path: ['registration', 'returnAddresses'],
+      message: 'logins elsewhere need a page to come back to',
     })
     .refine(
       ({ passkeys: { rpId, origins } }) =>

@@ -27,6 +27,8 @@ import { jwksRoutes } from './keys/jwks.routes.ts';
 import { createKeyRing } from './keys/key-ring.ts';
 import { metadataRoutes } from './keys/metadata.routes.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { loginRoutes } from './logins/login-feature.ts';
+import { createLoginSecrets } from './logins/login-secrets.ts';
 import { migrations } from './migrations.ts';
 import { passkeyRoutes } from './passkeys/passkeys.routes.ts';
 import { makeProviders } from './providers/registry.ts';
@@ -111,6 +113,7 @@ const buildDeps = (
       log,
     }),
     loginProviders: makeProviders(config.makeProviders, { now }),
+    loginSecrets: createLoginSecrets(config.IDENTIFIER_PEPPER, config.CONTACT_KEY),
     addresses: {
       'key-issuance': config.KEY_ISSUANCE_URL,
       billing: config.BILLING_URL,
@@ -168,6 +171,7 @@ export const startIdentity = async (
   factorRoutes(deps);
   passkeyRoutes(deps);
   ownSessionRoutes(deps);
+  loginRoutes(deps);
   accountRoutes(deps);
   contactRoutes(deps);
   recoveryRoutes(deps);

@@ -15,6 +15,8 @@ export const cn = defineProfile({
   registration: {
     methods: ['phone_code'],
     federated: ['xiaomi', 'wechat', 'weibo', 'qq', 'alipay', 'apple'],
+    returnAddresses: ['https://console.cn.meridian.example/login'],
+    bindPhone: true,
     phoneCountry: 'CN',
     termsVersion: '2026-11',
     termsUrl: 'https://cn.meridian.example/terms',

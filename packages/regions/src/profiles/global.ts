@@ -15,6 +15,7 @@ export const global = defineProfile({
   registration: {
     methods: ['email_code'],
     federated: ['xiaomi', 'google', 'facebook'],
+    returnAddresses: ['https://console.global.meridian.example/login'],
     phoneCountry: null,
     termsVersion: '2026-11',
     termsUrl: 'https://global.meridian.example/terms',

@@ -34,7 +34,7 @@ export const hasAgreed = async (tx: Transaction, accountId: string, termsVersion
     .where('terms_version', '=', termsVersion)
     .executeTakeFirst()) !== undefined;
 
-export const findAccount = (db: Kysely<IdentitySchema>, accountId: string) =>
+export const findAccount = (db: Kysely<IdentitySchema> | Transaction, accountId: string) =>
   db
     .selectFrom('account')
     .innerJoin('account_key', 'account_key.account_id', 'account.id')

@@ -10,6 +10,7 @@ import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { deletePendingOf } from '../factors/factor.store.ts';
+import { dropUnconfirmed } from '../logins/login-flow.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
@@ -61,6 +62,7 @@ export const addContact = async (tx: Tx<IdentitySchema>, deps: Deps, command: Ad
   if (replaces !== undefined) await appendSecurityLog(tx, { ...log, kind: 'contact_removed' });
   await appendSecurityLog(tx, { ...log, kind: 'contact_added' });
   await deletePendingOf(tx, accountId);
+  await dropUnconfirmed(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
   return { contactId: id, kind: identifier.kind, value: identifier.value, verifiedAt: now };
 };

@@ -11,7 +11,7 @@ import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
-import { deleteContact } from './contact.store.ts';
+import { blindIndexesOf, deleteContact } from './contact.store.ts';
 
 type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'publish'>;
 
@@ -26,6 +26,9 @@ export const removeContact = async (
   if (!(await deleteContact(tx, accountId, contactId))) fail(notFound, { detail: 'The account has no such address' });
   // The account's row is locked: two removals at once cannot each think the other's address is left.
   if ((await countLoginMethods(tx, accountId)) === 0) fail(lastLoginMethod);
+  // A linked login must not outlive the phone that had to be bound to it.
+  if (deps.region.profile.registration.bindPhone && (await blindIndexesOf(tx, accountId)).length === 0)
+    fail(lastLoginMethod, { detail: 'This region binds a number to every account; replace it instead' });
   await appendSecurityLog(tx, { at: deps.now(), kind: 'contact_removed', accountId, sessionId, network });
   await deletePendingOf(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });

@@ -9,6 +9,8 @@ import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { loginsOf } from '../logins/linked-login.store.ts';
+import { removeLogin } from '../logins/remove-login.ts';
 import { type Caller, type StartedSession, startSession } from '../sessions/start-session.ts';
 import { takeOver } from './take-over.ts';
 import { findTicket, lifeOf, lockTicket, setTicketState, type Ticket } from './ticket.store.ts';
@@ -30,8 +32,9 @@ export const readyTicket = (ticket: Ticket | undefined, now: Date): Ticket & { r
   return { ...ticket, account_id: accountId };
 };
 
-/** Factors may be in the hands of whoever the account is being taken back from. */
-const dropFactors = async (tx: Tx<IdentitySchema>, accountId: string): Promise<void> => {
+/** Factors and logins elsewhere may be in the hands of whoever the account is being taken back from. */
+const dropFactors = async (tx: Tx<IdentitySchema>, deps: IdentityDeps, accountId: string): Promise<void> => {
+  for (const login of await loginsOf(tx, accountId)) await removeLogin(tx, deps, login);
   for (const table of ['password', 'totp', 'recovery_code', 'passkey', 'known_device'] as const)
     await tx.deleteFrom(table).where('account_id', '=', accountId).execute();
 };
@@ -54,7 +57,7 @@ export const completeTicket = async (
   readyTicket(await lockTicket(tx, id), now);
   if (!(await consumeCode(tx, codeId, 'bind', now))) return fail(codeInvalid);
   await setTicketState(tx, id, 'completed', now);
-  await dropFactors(tx, accountId);
+  await dropFactors(tx, deps, accountId);
   const { network } = caller;
   await takeOver(tx, deps, {
     accountId,

@@ -4,6 +4,7 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { secondFactorsOf } from '../factors/factor.store.ts';
+import { loginsOf } from '../logins/linked-login.store.ts';
 import { lastSeen } from './last-seen.ts';
 import type { Standing } from './recovery.ts';
 
@@ -50,4 +51,5 @@ export const availableProofs = async (tx: Transaction, accountId: string): Promi
 };
 
 /** Accounts elsewhere that are linked; signing in by one of them is the proof. */
-const linkedProofs = async (_tx: Transaction, _accountId: string): Promise<'linked_login'[]> => [];
+const linkedProofs = async (tx: Transaction, accountId: string): Promise<'linked_login'[]> =>
+  (await loginsOf(tx, accountId)).some(({ ends_at: endsAt }) => endsAt === null) ? ['linked_login'] : [];

@@ -11,6 +11,7 @@ import { blindIndexesOf, insertContactIfFree } from '../contacts/contact.store.t
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { deletePendingOf, putPassword } from '../factors/factor.store.ts';
+import { dropUnconfirmed } from '../logins/login-flow.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
@@ -32,6 +33,7 @@ export type TakeOver = {
 /** Whatever was begun and not finished before the recovery may have been begun by somebody else (pre-hijacking, arXiv 2205.10174). */
 const dropPending = async (tx: Transaction, accountId: string, now: Date): Promise<void> => {
   await deletePendingOf(tx, accountId);
+  await dropUnconfirmed(tx, accountId);
   await tx.deleteFrom('passkey_challenge').where('account_id', '=', accountId).execute();
   await tx.deleteFrom('code').where('account_id', '=', accountId).execute();
   await tx.deleteFrom('totp').where('account_id', '=', accountId).where('sealed', 'is', null).execute();

@@ -31,6 +31,9 @@ export type SecurityEvent = {
     | 'recovery_stopped'
     | 'recovered'
     | 'phone_detached'
+    | 'login_linked'
+    | 'login_unlinked'
+    | 'login_ending'
     | 'cancellation_requested'
     | 'account_cancelled';
   readonly accountId?: string;

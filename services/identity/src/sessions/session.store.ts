@@ -151,6 +151,14 @@ export const provenAt = async (tx: Transaction, sessionId: string): Promise<Date
       .executeTakeFirst()
   )?.proven_at ?? null;
 
+export const provenAfterSignIn = async (tx: Transaction, sessionId: string): Promise<boolean> =>
+  (await tx
+    .selectFrom('session')
+    .select('id')
+    .where('id', '=', sessionId)
+    .whereRef('proven_at', '>', 'created_at')
+    .executeTakeFirst()) !== undefined;
+
 export const endSessionsOf = async (tx: Transaction, accountId: string, now: Date): Promise<void> => {
   await tx
     .updateTable('session')

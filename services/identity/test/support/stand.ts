@@ -31,12 +31,13 @@ const staff = [
   { sub: 'norm', name: 'Norm', email: 'norm@operator.example', roles: [] },
 ];
 
-/** Waits until `probe` answers something; at most 10 s. */
+/** Waits until `probe` answers something; at most 10 s, unless said otherwise. */
 export const waitFor = async <T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
+  ms = 10_000,
 ): Promise<T> => {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + ms;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
