@@ -1,6 +1,5 @@
 // Where the region binds phones: a proven login that nobody has waits for one. The binding token reaches these two addresses only.
 import { confirmBinding, sendBindingCode } from '@meridian/contracts/identity-logins.ts';
-import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { withCaptcha } from '../captcha/with-captcha.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
