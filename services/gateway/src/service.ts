@@ -1,7 +1,6 @@
 // Composition root of the gateway: stateless, without a database.
 import { newId } from '@meridian/kit/ids.ts';
 import { createStatelessPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
-import { resolveRegion } from '@meridian/regions/region.ts';
 import { chatRoutes } from './chat/chat.routes.ts';
 import { readConfig } from './config.ts';
 import { createReservations } from './metering/reservations.ts';
@@ -20,8 +19,10 @@ export const startGateway = async (
   env: Record<string, string | undefined>,
   overrides?: Overrides,
 ): Promise<Running> => {
-  const config = readConfig(env);
-  const { id: region, profile, directory } = resolveRegion(config);
+  const {
+    config,
+    region: { id: region, profile, directory },
+  } = readConfig(env, overrides?.now);
   const now = overrides?.now ?? (() => new Date());
   const platform = await createStatelessPlatform({
     service: 'gateway',

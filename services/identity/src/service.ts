@@ -110,7 +110,7 @@ export const startIdentity = async (
   env: Record<string, string | undefined>,
   overrides: Overrides = {},
 ): Promise<Running> => {
-  const config = readConfig(env);
+  const config = readConfig(env, overrides.now);
   const { region } = config;
   const signingKeySeal = deriveKey(config.SIGNING_KEY_SECRET, 'signing keys');
   // Identity verifies its users' tokens itself. The platform builds the listeners before there is a database to ask.

@@ -1,7 +1,8 @@
 // Who carries codes for which login method. Typed over the profile's methods: a method without a sender does not compile.
-import { parseConfig } from '@meridian/kit/config/config.ts';
+import { createMistakes } from '@meridian/kit/config/mistakes.ts';
 import { secret, url } from '@meridian/kit/config/values.ts';
 import type { Now } from '@meridian/kit/ids.ts';
+import { parseParty } from '@meridian/kit/run/service-config.ts';
 import type { LoginMethod, Profile } from '@meridian/regions/profile.ts';
 import { z } from 'zod';
 import type { CodeSender } from './code-sender.ts';
@@ -19,7 +20,7 @@ export type MakeSender = (deps: SenderDeps) => CodeSender;
 const sender =
   <T extends z.ZodObject>(variables: T, make: (values: z.output<T>, deps: SenderDeps) => CodeSender) =>
   (env: Record<string, string | undefined>): MakeSender => {
-    const values = parseConfig(variables, env);
+    const values = parseParty(variables, env);
     return (deps) => make(values, deps);
   };
 
@@ -57,8 +58,13 @@ const senders: Record<LoginMethod, (env: Record<string, string | undefined>) => 
 
 export type MakeSenders = Partial<Record<LoginMethod, MakeSender>>;
 
-/** Reads what the methods need from the environment. Throws ConfigError naming what a method of the profile lacks. */
+/** Reads what the methods need from the environment. Throws ConfigError naming all that methods of the profile lack. */
 export const configureSenders = (
   methods: readonly LoginMethod[],
   env: Record<string, string | undefined>,
-): MakeSenders => Object.fromEntries(methods.map((method) => [method, senders[method](env)]));
+): MakeSenders => {
+  const mistakes = createMistakes();
+  const made = methods.map((method) => [method, mistakes.attempt(() => senders[method](env))] as const);
+  if (mistakes.any()) throw mistakes.error();
+  return Object.fromEntries(made);
+};
