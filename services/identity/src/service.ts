@@ -39,6 +39,9 @@ import { createOwnUserVerifier } from './sessions/verify-user.ts';
 import { staffRoutes } from './staff/staff.routes.ts';
 import { createStaffProvider } from './staff/staff-provider.ts';
 
+/** A code on its way when the last request was answered; its carrier may take this long. */
+const deliveriesOnStopMs = 10_000;
+
 const buildDeps = (
   config: IdentityConfig,
   platform: Platform<IdentitySchema>,
@@ -147,19 +150,13 @@ export const startIdentity = async (
   staffRoutes({ ...deps, rolesClaim: config.OIDC_ROLES_CLAIM });
   housekeeping({ ...deps, signingKeySeal });
 
-  const running = await platform.start({
+  return platform.start({
     listensTo: listensTo.identity,
     reactions: cancellationReactions(deps),
     prepare: async () => {
       await platform.db.transaction((tx) => rotateSigningKeys(tx, { now: deps.now, signingKeySeal }));
       await makeFencesDue(platform.db.read, deps.now());
     },
+    stopping: { steps: [{ name: 'deliveries', stop: () => deps.delivery.stop() }], stepsMs: deliveriesOnStopMs },
   });
-  return {
-    ...running,
-    stop: async () => {
-      await running.stop();
-      await deps.delivery.stop();
-    },
-  };
 };

@@ -104,16 +104,10 @@ export const startKeyIssuance = async (
     await pruneRates(db.read, now());
   });
 
-  const running = await platform.start({
+  return platform.start({
     listensTo: listensTo['key-issuance'],
     reactions: gateReactions({ ...base, auditRetention }),
+    // Waiting polls are answered, so that closing the listener does not wait for them.
+    stopping: { closing: watch.stop },
   });
-  return {
-    ...running,
-    // Waiting polls are answered first, so that closing the listener does not wait for them.
-    stop: () => {
-      watch.stop();
-      return running.stop();
-    },
-  };
 };
