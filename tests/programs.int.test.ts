@@ -1,7 +1,10 @@
 // Each of the six programs started alone, as an operator starts it: a further replica beside the running copy, configured by its environment only.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ServiceName, serviceNames } from '@meridian/contracts/endpoint.ts';
+import { pauseOf } from '@meridian/kit/run/stopping.ts';
+import { parse } from 'yaml';
 import { startTestCopy, type TestCopy } from './support/test-copy.ts';
 
 const root = new URL('../', import.meta.url).pathname;
@@ -39,6 +42,14 @@ const addressOf = async (program: ReturnType<typeof launch>) => {
   }
 };
 
+/** What containers get to stop, before they are killed. */
+const compose = parse(readFileSync(`${root}infra/compose/region.yml`, 'utf8'), { merge: true }) as {
+  services: Record<string, { stop_grace_period: string }>;
+};
+const graceMs = Math.min(
+  ...serviceNames.map((name) => Number(/^(\d+)s$/.exec(compose.services[name]!.stop_grace_period)?.[1]) * 1_000),
+);
+
 /** Some that no other service has; of the region's profile where the service has any. */
 const ownVariables: Readonly<Record<ServiceName, readonly string[]>> = {
   identity: ['CONTACT_KEY', 'OIDC_CLIENT_SECRET', 'SMS_ACCESS_KEY_SECRET', 'WECHAT_APP_SECRET', 'APPLE_PRIVATE_KEY'],
@@ -55,6 +66,7 @@ describe.each(serviceNames.map((name) => [name]))('%s', (service) => {
       ...copy.region('cn').env(service),
       PUBLIC_LISTEN: '127.0.0.1:0',
       INTERNAL_LISTEN: '127.0.0.1:0',
+      STOP_PAUSE_MS: '20',
       // Empty is absent: info.
       LOG_LEVEL: '',
     };
@@ -64,6 +76,9 @@ describe.each(serviceNames.map((name) => [name]))('%s', (service) => {
     expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ready' }]);
     program.child.kill('SIGTERM');
     expect(await program.exit).toBe(0);
+    const withoutPause = Number(/"stopWithinMs":(\d+)/.exec(program.output())?.[1]) - 20;
+    expect(withoutPause).toBeGreaterThan(10_000);
+    expect(withoutPause + pauseOf({ MERIDIAN_MODE: 'production' })).toBeLessThan(graceMs);
   }, 60_000);
 
   test('without configuration names every missing variable at once and no value, and ends with 1', async () => {
