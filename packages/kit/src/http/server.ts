@@ -214,7 +214,6 @@ export const createServer = (options: ServerOptions): HttpServer => {
   const app = createApp(options, render);
   const routes = new Map<string, Route>();
   addHooks(app, options, render);
-  // Before the plugins: their hooks (flood guard, pressure) must not touch health.
   app.register(async (child) =>
     healthRoutes(child, health, options.listener === 'internal' ? options.metrics?.registry : undefined),
   );
