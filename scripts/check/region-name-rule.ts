@@ -7,7 +7,7 @@ import { readSyntax } from './syntax.ts';
 const MAY_NAME_REGIONS = /^packages\/(regions|sandbox|testkit)\//;
 const PROFILE = /^packages\/regions\/src\/profiles\/([a-z][a-z0-9-]*)\.ts$/;
 
-/** Services and packages know regions by their profile, never by name. The names are the file names of the profiles. */
+/** Services and packages know regions by their profile, never by name, be it a text or a member's name. The names are the file names of the profiles. */
 export const regionNameRule: Rule = {
   name: "no region's name in services and packages",
   async find(root) {
@@ -16,7 +16,8 @@ export const regionNameRule: Rule = {
     const breaches: Breach[] = [];
     for (const file of files) {
       if (!isCode(file) || isTest(file) || MAY_NAME_REGIONS.test(file)) continue;
-      for (const { value, line } of readSyntax(await readFile(join(root, file), 'utf8')).strings)
+      const found = readSyntax(await readFile(join(root, file), 'utf8'));
+      for (const { value, line } of [...found.strings, ...found.names])
         if (names.has(value)) breaches.push({ file, line, message: `names the region '${value}'` });
     }
     return breaches;

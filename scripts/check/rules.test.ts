@@ -138,7 +138,7 @@ test("a region's name is found where it does not belong; the names are those of 
     'packages/sandbox/src/a.ts': "export const id = 'atlantis';",
     'services/billing/src/a.test.ts': "export const id = 'atlantis';",
     'services/billing/src/a.ts':
-      "// 'atlantis'\nexport const fine = 'cn atlantis'; export const global = { atlantis: 1 };",
+      "// 'atlantis'\nexport const fine = 'cn atlantis';\nexport const atlantis = register({ atlantis: false, max: 1 });",
   });
   expect(await found(regionNameRule)).toEqual([]);
   plant({
@@ -149,6 +149,31 @@ test("a region's name is found where it does not belong; the names are those of 
     "packages/kit/src/b.ts:1: names the region 'atlantis'",
     "services/billing/src/b.ts:2: names the region 'atlantis'",
   ]);
+});
+
+test.each([
+  ['a table of what differs', 'const of = { atlantis: 1, lemuria: 2 }[region];'],
+  ['a name in quotes', "const of = { 'atlantis': 1 }[region];"],
+  ['a shorthand', 'const of = { atlantis };'],
+  ['a method', 'const of = { atlantis() {} };'],
+  ['a switch that is looked up', 'const of = { atlantis: false }[region] ?? true;'],
+  ['a switch that is on', 'register({ atlantis: true });'],
+  ['a member', 'const of = profiles.atlantis;'],
+  ['an optional member', 'const of = profiles?.atlantis;'],
+  ['a pattern', 'const { atlantis } = profiles;'],
+  ['a pattern with another name', 'const { atlantis: own } = profiles;'],
+  ['a type', 'type Of = { atlantis: number };'],
+  ['an enumeration', 'enum Of { atlantis }'],
+  ['an import', "import { atlantis } from '@meridian/regions/profiles/atlantis.ts';"],
+  ['an import under another name', "import { atlantis as own } from '@meridian/regions/profiles/atlantis.ts';"],
+])("a region's name is found as %s", async (_, text) => {
+  plant({
+    'packages/regions/src/profiles/atlantis.ts': 'export const atlantis = { atlantis: 1 };',
+    'packages/testkit/src/a.ts': text,
+    'services/billing/test/a.ts': text,
+    'services/billing/src/a.ts': `\n${text}`,
+  });
+  expect(await found(regionNameRule)).toEqual(["services/billing/src/a.ts:2: names the region 'atlantis'"]);
 });
 
 test('a file of 301 lines is found, but not a test, a contract or a table of data', async () => {

@@ -2,22 +2,35 @@ import { parseSync } from '@swc/core';
 
 export type Literal = { value: string; line: number };
 
-/** String literals and the modules imported in a source file, by its syntax tree: comments and lookalikes do not count. */
-export function readSyntax(source: string): { strings: Literal[]; imports: Literal[] } {
+export type Syntax = {
+  strings: Literal[];
+  /** Names of members, in object literals, patterns, types, classes and enumerations and after a dot, and names imported. */
+  names: Literal[];
+  /** The modules imported. */
+  imports: Literal[];
+};
+
+/** What a source file spells out, by its syntax tree: comments and lookalikes do not count. */
+export function readSyntax(source: string): Syntax {
   const bytes = Buffer.from(source);
   const strings: Literal[] = [];
+  const names: Literal[] = [];
   const imports: Literal[] = [];
+  const options = new Set<unknown>();
   const visit = (node: unknown): void => {
     if (!isNode(node)) return;
     const text = textOf(node);
     if (text !== undefined) strings.push({ value: text, line: lineAt(bytes, node.span?.start ?? 1) });
+    for (const option of switchedOff(node)) options.add(option);
+    for (const name of options.has(node) ? [] : namedBy(node))
+      names.push({ value: String(name.value), line: lineAt(bytes, name.span?.start ?? 1) });
     const module = importedBy(node);
     const imported = isNode(module) ? textOf(module) : undefined;
     if (imported !== undefined) imports.push({ value: imported, line: lineAt(bytes, node.span?.start ?? 1) });
     for (const value of Object.values(node)) if (typeof value === 'object') visit(value);
   };
   visit(parseSync(source, { syntax: 'typescript', target: 'es2024' }).body);
-  return { strings, imports };
+  return { strings, names, imports };
 }
 
 type Node = { type?: string; span?: { start: number } } & Record<string, unknown>;
@@ -30,6 +43,28 @@ function textOf(node: Node): string | undefined {
   if (node.type === 'StringLiteral' && typeof node.value === 'string') return node.value;
   if (node.type === 'TemplateElement' && typeof node.cooked === 'string') return node.cooked;
   return undefined;
+}
+
+/** Identifiers that name a member, or something imported. Names in quotes are strings already. */
+function namedBy(node: Node): Node[] {
+  const candidates = [
+    node.key,
+    ...(node.type === 'ObjectExpression' && Array.isArray(node.properties) ? node.properties : []),
+    ...(node.type === 'MemberExpression' ? [node.property] : []),
+    ...(node.type === 'TsEnumMember' ? [node.id] : []),
+    ...(node.type === 'ImportSpecifier' ? [node.imported ?? node.local] : []),
+  ];
+  return candidates.filter((name) => isNode(name) && name.type === 'Identifier');
+}
+
+/** `name: false` in an object that is handed to a call: options of a library that are switched off. They name nothing of ours. */
+function switchedOff(node: Node): unknown[] {
+  if (node.type !== 'CallExpression' || !Array.isArray(node.arguments)) return [];
+  return node.arguments
+    .flatMap(({ expression }) =>
+      isNode(expression) && expression.type === 'ObjectExpression' ? expression.properties : [],
+    )
+    .filter((property) => isNode(property) && isNode(property.value) && property.value.value === false);
 }
 
 /** import and export declarations, import(), import types, require() and require.resolve(), import.meta.resolve(). */

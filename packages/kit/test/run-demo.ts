@@ -9,7 +9,6 @@ const step = (name: string) => ({ name, stop: () => void process.stdout.write(`s
 await runService({
   name: 'demo',
   log,
-  deadlineMs: 500,
   start: async () => {
     if (mode === 'broken') throw new Error('the database is not there');
     const alive = setInterval(() => undefined, 1_000);
@@ -35,6 +34,7 @@ await runService({
     ];
     return {
       addresses: { public: 'http://127.0.0.1:1' },
+      stopWithinMs: 500,
       stop: async () => {
         clearInterval(alive);
         await stopInOrder(steps, log);

@@ -11,6 +11,7 @@ import { reaction } from '../src/events/reaction.ts';
 import { route } from '../src/http/route.ts';
 import { createPlatform, type Overrides } from '../src/run/platform.ts';
 import { platformVariables } from '../src/run/platform-variables.ts';
+import type { Stopping } from '../src/run/stopping.ts';
 
 export const noted = event({
   type: 'thing-noted.v1',
@@ -55,11 +56,11 @@ const migrations = {
   },
 };
 
-/** `started` is told of every read, before its query is sent. */
+/** `started` is told of every read, before its query is sent; `reacted` of every event, before its effect is written. */
 export const createTiny = async (
   service: 'identity' | 'billing',
   env: Record<string, string | undefined>,
-  overrides: Overrides & { started?: () => void } = {},
+  overrides: Overrides & { started?: () => void; reacted?: () => Promise<void> } = {},
 ) => {
   const platform = await createPlatform<Schema>({
     service,
@@ -84,11 +85,13 @@ export const createTiny = async (
     });
     return { status: 200, body: { things: rows.map(({ n }) => n) } };
   });
-  const start = () =>
+  const start = (stopping?: Stopping) =>
     platform.start({
+      ...(stopping && { stopping }),
       listensTo: service === 'billing' ? ['identity'] : [],
       reactions: [
         reaction(noted, async (tx: Tx<Schema>, { accountId: account_id, data: { n } }) => {
+          await overrides.reacted?.();
           await tx.insertInto('thing').values({ account_id, n }).execute();
         }),
       ],

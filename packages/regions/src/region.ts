@@ -42,17 +42,33 @@ export type Region = {
   readonly directory: RegionDirectory;
 };
 
+/** A mistake of the configuration, told as kit's ConfigError is, which this package cannot import: by its code. */
+const refuse = (...mistakes: string[]): never => {
+  throw Object.assign(new Error(mistakes.join('; ')), { code: 'invalid_configuration', mistakes });
+};
+
+/** The profile with the addresses of the directory; rules between its members are checked here alone. */
+const withAddresses = (profile: Profile, addresses: Profile['addresses']): Profile => {
+  try {
+    return defineProfile({ ...profile, addresses });
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    return refuse(...error.issues.map(({ path, message }) => `REGION_PROFILE: ${path.join('.')}: ${message}`));
+  }
+};
+
 /** Resolves the region of a deployment. Throws when the region has no profile or the profile is of another region. */
 export const resolveRegion = (variables: {
   REGION: string;
   REGION_PROFILE?: Profile | undefined;
   REGION_DIRECTORY?: RegionDirectory | undefined;
 }): Region => {
-  const base = variables.REGION_PROFILE ?? profiles[variables.REGION];
-  if (!base)
-    throw new Error(`REGION: there is no profile for region "${variables.REGION}"; give one in REGION_PROFILE`);
+  const base =
+    variables.REGION_PROFILE ??
+    profiles[variables.REGION] ??
+    refuse(`REGION: there is no profile for region "${variables.REGION}"; give one in REGION_PROFILE`);
   if (base.id !== variables.REGION)
-    throw new Error(`REGION_PROFILE: is the profile of "${base.id}", not of "${variables.REGION}"`);
+    refuse(`REGION_PROFILE: is the profile of "${base.id}", not of "${variables.REGION}"`);
   const known = Object.fromEntries(
     Object.values(profiles).map((p) => [p.id, { name: p.name, addresses: p.addresses }]),
   );
@@ -60,7 +76,6 @@ export const resolveRegion = (variables: {
     ...known,
     [base.id]: { name: base.name, addresses: base.addresses },
   };
-  const own = directory[base.id];
-  if (!own) throw new Error(`REGION_DIRECTORY: does not name this region, "${base.id}"`);
-  return { id: base.id, profile: defineProfile({ ...base, addresses: own.addresses }), directory };
+  const own = directory[base.id] ?? refuse(`REGION_DIRECTORY: does not name this region, "${base.id}"`);
+  return { id: base.id, profile: withAddresses(base, own.addresses), directory };
 };

@@ -5,12 +5,10 @@ import { regionVariables, resolveRegion } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 import { migrationsFor } from './migrations.ts';
 
-const { profile } = resolveRegion(parseConfig(z.object(regionVariables), process.env));
-
 await migrateService({
   service: 'billing',
   env: process.env,
-  migrations: migrationsFor(profile.currency),
+  migrations: () => migrationsFor(resolveRegion(parseConfig(z.object(regionVariables), process.env)).profile.currency),
   // What was booked stays booked: corrections are new entries.
   appendOnly: ['ledger_entry', 'ledger_transaction'],
 });

@@ -34,7 +34,7 @@ export const startBilling = async (
   env: Record<string, string | undefined>,
   overrides: Overrides = {},
 ): Promise<Running> => {
-  const { region, config, channels: channelValues } = readConfig(env);
+  const { region, config, channels: channelValues } = readConfig(env, overrides.now);
   const { profile } = region;
   const platform = await createPlatform<BillingSchema>({
     service: 'billing',

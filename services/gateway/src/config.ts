@@ -1,13 +1,15 @@
 // The only reader of the environment in this service.
 import { keyProduct } from '@meridian/contracts/key-issuance.ts';
 import { parseConfig } from '@meridian/kit/config/config.ts';
+import { createMistakes } from '@meridian/kit/config/mistakes.ts';
 import { integer, secret, url } from '@meridian/kit/config/values.ts';
+import type { Now } from '@meridian/kit/ids.ts';
 import { serviceUrl, statelessVariables } from '@meridian/kit/run/platform-variables.ts';
-import { regionVariables } from '@meridian/regions/region.ts';
+import { parseService } from '@meridian/kit/run/service-config.ts';
+import { regionVariables, resolveRegion } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 
 const schema = z.object({
-  ...regionVariables,
   ...statelessVariables,
   KEY_ISSUANCE_URL: serviceUrl,
   MODERATION_URL: serviceUrl,
@@ -32,7 +34,11 @@ const schema = z.object({
   DRAIN_MS: integer(0, 600_000).default(10_000),
 });
 
-export type Config = z.output<typeof schema>;
-
 /** Throws ConfigError naming every wrong variable. */
-export const readConfig = (env: Record<string, string | undefined>): Config => parseConfig(schema, env);
+export const readConfig = (env: Record<string, string | undefined>, now?: Now) => {
+  const mistakes = createMistakes();
+  const region = mistakes.attempt(() => resolveRegion(parseConfig(z.object(regionVariables), env)));
+  const config = mistakes.attempt(() => parseService('gateway', schema, env, now));
+  if (!region || !config) throw mistakes.error();
+  return { config, region };
+};

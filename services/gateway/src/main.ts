@@ -1,6 +1,8 @@
+// Starts gateway as a process of its own.
 import { runService } from '@meridian/kit/run/run.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { startGateway } from './service.ts';
 
-const log = createLog({ service: 'gateway', region: process.env.REGION ?? 'unset', level: 'info' });
-await runService({ name: 'gateway', start: () => startGateway(process.env), log });
+// For the start and the end alone, at a fixed level: LOG_LEVEL may be wrong, and is judged with the rest of the configuration.
+const log = createLog({ service: 'gateway', region: process.env.REGION ?? 'unknown', level: 'info' });
+await runService({ name: 'gateway', log, start: () => startGateway(process.env) });

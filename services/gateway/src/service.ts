@@ -1,7 +1,6 @@
 // Composition root of the gateway: stateless, without a database.
 import { newId } from '@meridian/kit/ids.ts';
 import { createStatelessPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
-import { resolveRegion } from '@meridian/regions/region.ts';
 import { chatRoutes } from './chat/chat.routes.ts';
 import { readConfig } from './config.ts';
 import { createReservations } from './metering/reservations.ts';
@@ -12,6 +11,8 @@ import { createOpenCalls } from './streams/open-calls.ts';
 import { createKeyChangeWatch } from './streams/watch-key-changes.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
+/** For cut streams to end at their clients. */
+const cutMs = 2_000;
 const idleOnStopMs = 2_000;
 const settleOnStopMs = 5_000;
 const connectionGraceMs = 10_000;
@@ -20,8 +21,10 @@ export const startGateway = async (
   env: Record<string, string | undefined>,
   overrides?: Overrides,
 ): Promise<Running> => {
-  const config = readConfig(env);
-  const { id: region, profile, directory } = resolveRegion(config);
+  const {
+    config,
+    region: { id: region, profile, directory },
+  } = readConfig(env, overrides?.now);
   const now = overrides?.now ?? (() => new Date());
   const platform = await createStatelessPlatform({
     service: 'gateway',
@@ -83,23 +86,33 @@ export const startGateway = async (
   });
 
   const watch = createKeyChangeWatch({ call, log, calls, keyIssuanceUrl, silenceMs: config.KEY_CHANGES_SILENCE_MS });
-  const running = await platform.start();
-  watch.start();
-  return {
-    ...running,
+  let cut: NodeJS.Timeout | undefined;
+  const running = await platform.start({
     // Streams get their time, then they are cut; what was delivered is settled before the process ends.
-    stop: async () => {
-      const cut = setTimeout(() => calls.drain(), config.DRAIN_MS);
-      try {
-        await running.stop();
-      } finally {
-        clearTimeout(cut);
-        await watch.stop();
-        await calls.idle(idleOnStopMs);
-        await settlements.drained(settleOnStopMs);
-        await reservations.drained(settleOnStopMs);
-        await upstream.close();
-      }
+    closing: () => {
+      cut = setTimeout(() => calls.drain(), config.DRAIN_MS);
     },
-  };
+    answersMs: config.DRAIN_MS + cutMs,
+    steps: [
+      // First: its poll would be waited for otherwise, and there is no stream left to end.
+      { name: 'key changes', stop: () => watch.stop() },
+      {
+        name: 'open calls',
+        stop: async () => {
+          clearTimeout(cut);
+          await calls.idle(idleOnStopMs);
+        },
+      },
+      {
+        name: 'settlements',
+        stop: async () => {
+          await Promise.all([settlements.drained(settleOnStopMs), reservations.drained(settleOnStopMs)]);
+        },
+      },
+      { name: 'upstream', stop: () => upstream.close() },
+    ],
+    stepsMs: idleOnStopMs + settleOnStopMs,
+  });
+  watch.start();
+  return running;
 };

@@ -7,8 +7,10 @@ import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { profiles } from '@meridian/regions/region.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
+import { type TestCertificate, tlsVariables } from '@meridian/testkit/service/test-certificate.ts';
 import { exportJWK } from 'jose';
 import OpenAI from 'openai';
+import { Agent, fetch } from 'undici';
 import { startGateway } from '../src/service.ts';
 import { startNeighbours } from './neighbours.ts';
 
@@ -23,11 +25,12 @@ export const lookalike = (family: 'sk' | 'tp', region: string, seed = 'seed') =>
   return `${covered}${toBase62(BigInt(crc32(covered)), 6)}00000000`;
 };
 
-export const startHarness = async (env: Record<string, string> = {}) => {
+/** `certificate`: the gateway and its neighbours speak mutual TLS with it, as in production. */
+export const startHarness = async (env: Record<string, string> = {}, certificate?: TestCertificate) => {
   const region = 'cn';
   const log = createLog({ service: 'test', region, level: 'silent' });
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const neighbours = await startNeighbours({ region, gatewayKey: await exportJWK(pair.publicKey), log });
+  const neighbours = await startNeighbours({ region, gatewayKey: await exportJWK(pair.publicKey), log, certificate });
   const sandbox = await startSandbox({
     secrets: await createSandboxSecrets([region]),
     http: { port: 0 },
@@ -57,6 +60,7 @@ export const startHarness = async (env: Record<string, string> = {}) => {
       UPSTREAM_URL: upstream.baseUrl,
       UPSTREAM_API_KEY: upstream.apiKey,
       OUTPUT_WINDOW: '64',
+      ...(certificate && tlsVariables(certificate)),
       ...env,
     },
     { destination: { write: (line: string) => void lines.push(line) } },
@@ -66,6 +70,7 @@ export const startHarness = async (env: Record<string, string> = {}) => {
     stopping ??= gateway.stop();
     return stopping;
   };
+  const trusting = certificate && new Agent({ connect: { ...certificate } });
   const key = lookalike('sk', region);
   const origin = new URL(upstream.baseUrl).origin;
   return {
@@ -75,7 +80,15 @@ export const startHarness = async (env: Record<string, string> = {}) => {
     key,
     lines,
     /** The official client, without retries of its own unless asked for. */
-    client: (apiKey = key) => new OpenAI({ apiKey, baseURL: `${gateway.publicUrl}/v1`, maxRetries: 0 }),
+    client: (apiKey = key) =>
+      new OpenAI({
+        apiKey,
+        baseURL: `${gateway.publicUrl}/v1`,
+        maxRetries: 0,
+        ...(trusting && {
+          fetch: ((url: string, init: object) => fetch(url, { ...init, dispatcher: trusting })) as unknown as Fetch,
+        }),
+      }),
     misbehave: async (faults: Record<string, unknown>) => {
       const answer = await fetch(`${origin}/control/model`, {
         method: 'PUT',
@@ -102,11 +115,13 @@ export const startHarness = async (env: Record<string, string> = {}) => {
     stopGateway,
     stop: async () => {
       await stopGateway();
+      await trusting?.close();
       await neighbours.stop();
       await sandbox.stop();
     },
   };
 };
+type Fetch = typeof globalThis.fetch;
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
 export const waitFor = async (check: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {

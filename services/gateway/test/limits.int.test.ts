@@ -1,5 +1,6 @@
 // Gateways with short patience: silence of key changes, places, and stopping.
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { createTestCertificate } from '@meridian/testkit/service/test-certificate.ts';
 import OpenAI from 'openai';
 import { type Harness, model, startHarness, waitFor } from './harness.ts';
 
@@ -77,6 +78,34 @@ describe('limits', () => {
     expect(await ended).toMatchObject({ code: 'unavailable' });
     expect(chunks()).toBeGreaterThan(before + 3);
     expect(door.onlyHold().settled).toMatchObject([{ outcome: 'interrupted' }]);
+  });
+
+  test('stopping settles what billing refuses at first, over connections as in production; the poll of key changes is not waited for', async () => {
+    const certificate = createTestCertificate('gateway');
+    door = await startHarness({ DRAIN_MS: '200' }, certificate);
+    await door.misbehave({ chunkDelayMs: 20 });
+    door.neighbours.mute = true;
+    await waitFor(() => door!.neighbours.polls > 0);
+    const { ended, chunks } = await open();
+    await waitFor(() => chunks() > 3);
+    door.neighbours.failSettle = 2;
+    await door.stopGateway();
+    expect(await ended).toMatchObject({ code: 'unavailable' });
+    expect(door.onlyHold().settled).toMatchObject([{ outcome: 'interrupted' }]);
+    // Neither answered nor given up after its time: ended by the gateway.
+    expect(door.lines.join('')).not.toMatch(/a step of stopping failed|key changes cannot be read/);
+  });
+
+  test('stopping settles a stream whose client neither reads nor leaves', async () => {
+    door = await startHarness({ DRAIN_MS: '200' }, createTestCertificate('gateway'));
+    await door.misbehave({ chunkDelayMs: 5 });
+    const stream = await door
+      .client()
+      .chat.completions.create({ model, messages: [{ role: 'user', content: 'write 5000 words' }], stream: true });
+    await waitFor(() => door!.onlyHold().extended.length > 0);
+    await door.stopGateway();
+    expect(door.onlyHold().settled).toMatchObject([{ outcome: 'interrupted' }]);
+    stream.controller.abort();
   });
 
   test('a client that leaves before its answer is not charged', async () => {

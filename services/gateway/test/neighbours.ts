@@ -23,6 +23,7 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { createServer } from '@meridian/kit/http/server.ts';
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
+import type { TestCertificate } from '@meridian/testkit/service/test-certificate.ts';
 import type { JWK } from 'jose';
 import type { z } from 'zod';
 
@@ -39,7 +40,13 @@ export type HoldRecord = {
 
 const currency = 'CNY';
 
-export const startNeighbours = async (options: { region: string; gatewayKey: JWK; log: Logger }) => {
+export const startNeighbours = async (options: {
+  region: string;
+  gatewayKey: JWK;
+  log: Logger;
+  /** Of everybody: with it, connections are mutual TLS. */
+  certificate: TestCertificate | undefined;
+}) => {
   const now = () => new Date();
   const state = {
     refusals: new Map<string, KeyRefusal>(),
@@ -77,6 +84,7 @@ export const startNeighbours = async (options: { region: string; gatewayKey: JWK
       corsOrigins: [],
       listener: 'internal',
       production: false,
+      ...(options.certificate && { tls: options.certificate }),
       verifyService: createServiceVerifier({
         service,
         region: options.region,

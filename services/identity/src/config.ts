@@ -1,7 +1,10 @@
 // The only reader of the environment. No secret has a default.
 import { parseConfig } from '@meridian/kit/config/config.ts';
+import { createMistakes, regionDecides } from '@meridian/kit/config/mistakes.ts';
 import { integer, secret, url } from '@meridian/kit/config/values.ts';
+import type { Now } from '@meridian/kit/ids.ts';
 import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variables.ts';
+import { isEmbedded, parseService } from '@meridian/kit/run/service-config.ts';
 import { type Region, regionVariables, resolveRegion } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 import { configureSenders, type MakeSenders } from './codes/senders.ts';
@@ -9,7 +12,6 @@ import { configureProviders, type MakeProviders } from './providers/registry.ts'
 
 const variables = z.object({
   ...platformVariables,
-  ...regionVariables,
   /** Keys the blind index of phone numbers and addresses, and is mixed into passwords. Changing it orphans every contact and password. */
   IDENTIFIER_PEPPER: secret,
   /** Keys the stored hashes of one-time codes and of recovery codes. Changing it voids the recovery codes that people have noted. */
@@ -58,15 +60,14 @@ export type IdentityConfig = z.output<typeof variables> & {
 };
 
 /** Throws ConfigError naming every mistake; also when a login method of the profile lacks what its sender or provider needs. */
-export const readConfig = (env: Record<string, string | undefined>): IdentityConfig => {
-  const values = parseConfig(variables, env);
-  const region = resolveRegion(values);
-  const { methods, federated } = region.profile.registration;
-  const mode = { embedded: values.MERIDIAN_MODE === 'embedded' };
-  return {
-    ...values,
-    region,
-    makeSenders: configureSenders(methods, env, mode),
-    makeProviders: configureProviders(federated, env, mode),
-  };
+export const readConfig = (env: Record<string, string | undefined>, now?: Now): IdentityConfig => {
+  const mistakes = createMistakes();
+  const region = mistakes.attempt(() => resolveRegion(parseConfig(z.object(regionVariables), env)));
+  const values = mistakes.attempt(() => parseService('identity', variables, env, now));
+  const { methods, federated } = region?.profile.registration ?? { methods: [], federated: [] };
+  const makeSenders = mistakes.attempt(() => configureSenders(methods, env));
+  const makeProviders = mistakes.attempt(() => configureProviders(federated, env, { embedded: isEmbedded(env) }));
+  if (!region) mistakes.note(regionDecides);
+  if (!region || !values || !makeSenders || !makeProviders) throw mistakes.error();
+  return { ...values, region, makeSenders, makeProviders };
 };

@@ -3,9 +3,6 @@ import { runService } from '@meridian/kit/run/run.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { startIdentity } from './service.ts';
 
-const log = createLog({
-  service: 'identity',
-  region: process.env.REGION ?? 'unknown',
-  level: process.env.LOG_LEVEL ?? 'info',
-});
-await runService({ name: 'identity', start: () => startIdentity(process.env), log });
+// For the start and the end alone, at a fixed level: LOG_LEVEL may be wrong, and is judged with the rest of the configuration.
+const log = createLog({ service: 'identity', region: process.env.REGION ?? 'unknown', level: 'info' });
+await runService({ name: 'identity', log, start: () => startIdentity(process.env) });

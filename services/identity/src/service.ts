@@ -49,6 +49,9 @@ import { isEnded } from './staff/staff.store.ts';
 import { staffActionRoutes } from './staff/staff-actions.routes.ts';
 import { createStaffProvider } from './staff/staff-provider.ts';
 
+/** A code on its way when the last request was answered; its carrier may take this long. */
+const deliveriesOnStopMs = 10_000;
+
 const buildDeps = (
   config: IdentityConfig,
   platform: Platform<IdentitySchema>,
@@ -127,7 +130,7 @@ export const startIdentity = async (
   env: Record<string, string | undefined>,
   overrides: Overrides = {},
 ): Promise<Running> => {
-  const config = readConfig(env);
+  const config = readConfig(env, overrides.now);
   const { region } = config;
   const signingKeySeal = deriveKey(config.SIGNING_KEY_SECRET, 'signing keys');
   // Identity verifies its users' and staff's tokens itself. The platform builds the listeners before there is a database to ask.
@@ -186,19 +189,13 @@ export const startIdentity = async (
   staffActionRoutes(deps);
   housekeeping({ ...deps, signingKeySeal });
 
-  const running = await platform.start({
+  return platform.start({
     listensTo: listensTo.identity,
     reactions: cancellationReactions(deps),
     prepare: async () => {
       await platform.db.transaction((tx) => rotateSigningKeys(tx, { now: deps.now, signingKeySeal }));
       await makeFencesDue(platform.db.read, deps.now());
     },
+    stopping: { steps: [{ name: 'deliveries', stop: () => deps.delivery.stop() }], stepsMs: deliveriesOnStopMs },
   });
-  return {
-    ...running,
-    stop: async () => {
-      await running.stop();
-      await deps.delivery.stop();
-    },
-  };
 };

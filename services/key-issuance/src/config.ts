@@ -1,10 +1,13 @@
 // The only reader of the environment in this service.
 
 import { parseConfig } from '@meridian/kit/config/config.ts';
+import { createMistakes } from '@meridian/kit/config/mistakes.ts';
 import { integer, json, list, secret } from '@meridian/kit/config/values.ts';
+import type { Now } from '@meridian/kit/ids.ts';
 import { platformVariables, serviceUrl } from '@meridian/kit/run/platform-variables.ts';
+import { parseService } from '@meridian/kit/run/service-config.ts';
 import { accountModelLimits, type Profile } from '@meridian/regions/profile.ts';
-import { regionVariables } from '@meridian/regions/region.ts';
+import { regionVariables, resolveRegion } from '@meridian/regions/region.ts';
 import { z } from 'zod';
 import type { Peppers } from './keys/key-format.ts';
 import type { AccountModelLimits } from './rates/rate.ts';
@@ -16,7 +19,6 @@ const peppers = z
 const certificateName = z.string().regex(/^gateway(\.[a-z0-9-]{1,60})?$/, 'must be "gateway" or "gateway.<name>"');
 
 const schema = z.object({
-  ...regionVariables,
   ...platformVariables,
   /** Internal address of identity: asked before a key is created. */
   IDENTITY_URL: serviceUrl,
@@ -30,10 +32,14 @@ const schema = z.object({
   ACCOUNT_MODEL_LIMITS: json(accountModelLimits).optional(),
 });
 
-export type Config = z.output<typeof schema>;
-
 /** Throws ConfigError naming every wrong variable. */
-export const readConfig = (env: Record<string, string | undefined>): Config => parseConfig(schema, env);
+export const readConfig = (env: Record<string, string | undefined>, now?: Now) => {
+  const mistakes = createMistakes();
+  const region = mistakes.attempt(() => resolveRegion(parseConfig(z.object(regionVariables), env)));
+  const config = mistakes.attempt(() => parseService('key-issuance', schema, env, now));
+  if (!region || !config) throw mistakes.error();
+  return { config, region };
+};
 
 export const peppersOf = (secrets: Readonly<Record<string, string>>): Peppers => ({
   current: Math.max(...Object.keys(secrets).map(Number)),

@@ -1,6 +1,8 @@
+// Starts key-issuance as a process of its own.
 import { runService } from '@meridian/kit/run/run.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { startKeyIssuance } from './service.ts';
 
-const log = createLog({ service: 'key-issuance', region: process.env.REGION ?? 'unset', level: 'info' });
-await runService({ name: 'key-issuance', start: () => startKeyIssuance(process.env), log });
+// For the start and the end alone, at a fixed level: LOG_LEVEL may be wrong, and is judged with the rest of the configuration.
+const log = createLog({ service: 'key-issuance', region: process.env.REGION ?? 'unknown', level: 'info' });
+await runService({ name: 'key-issuance', log, start: () => startKeyIssuance(process.env) });

@@ -2,7 +2,6 @@
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
-import { resolveRegion } from '@meridian/regions/region.ts';
 import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
 import { changeRoutes } from './changes/changes.routes.ts';
@@ -34,8 +33,10 @@ export const startKeyIssuance = async (
   env: Record<string, string | undefined>,
   overrides?: Overrides,
 ): Promise<Running> => {
-  const config = readConfig(env);
-  const { id: region, profile, directory } = resolveRegion(config);
+  const {
+    config,
+    region: { id: region, profile, directory },
+  } = readConfig(env, overrides?.now);
   const platform = await createPlatform<Schema>({
     service: 'key-issuance',
     region,
@@ -103,16 +104,10 @@ export const startKeyIssuance = async (
     await pruneRates(db.read, now());
   });
 
-  const running = await platform.start({
+  return platform.start({
     listensTo: listensTo['key-issuance'],
     reactions: gateReactions({ ...base, auditRetention }),
+    // Waiting polls are answered, so that closing the listener does not wait for them.
+    stopping: { closing: watch.stop },
   });
-  return {
-    ...running,
-    // Waiting polls are answered first, so that closing the listener does not wait for them.
-    stop: () => {
-      watch.stop();
-      return running.stop();
-    },
-  };
 };

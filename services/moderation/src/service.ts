@@ -30,7 +30,7 @@ export const startModeration = async (
   env: Record<string, string | undefined>,
   overrides: Overrides = {},
 ): Promise<Running> => {
-  const { config, region, rulesFile } = readConfig(env);
+  const { config, region, rulesFile } = readConfig(env, overrides.now);
   const platform = await createPlatform<Schema>({
     service,
     region: region.id,

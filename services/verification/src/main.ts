@@ -1,10 +1,8 @@
+// Starts verification as a process of its own.
 import { runService } from '@meridian/kit/run/run.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { startVerification } from './service.ts';
 
-const log = createLog({
-  service: 'verification',
-  region: process.env.REGION ?? 'unknown',
-  level: process.env.LOG_LEVEL ?? 'info',
-});
-await runService({ name: 'verification', log, start: () => startVerification(process.env, { log }) });
+// For the start and the end alone, at a fixed level: LOG_LEVEL may be wrong, and is judged with the rest of the configuration.
+const log = createLog({ service: 'verification', region: process.env.REGION ?? 'unknown', level: 'info' });
+await runService({ name: 'verification', log, start: () => startVerification(process.env) });

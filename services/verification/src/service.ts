@@ -21,7 +21,7 @@ export const startVerification = async (
   env: Record<string, string | undefined>,
   overrides: Overrides = {},
 ): Promise<Running> => {
-  const { config, region, realName } = readConfig(env);
+  const { config, region, realName } = readConfig(env, overrides.now);
   const platform = await createPlatform<Schema>({
     service,
     region: region.id,

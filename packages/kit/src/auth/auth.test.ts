@@ -37,7 +37,25 @@ const forge = (claims: Claims, header: Claims = goodHeader, key: KeyObject = hom
   const text = `${encode(header)}.${encode(claims)}`;
   return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 };
-const without = (name: string) => Object.fromEntries(Object.entries(good).filter(([claim]) => claim !== name));
+/** Signs under the name of an algorithm that is not ours, as well as that algorithm can. */
+const otherAlgorithms = (claims: Claims, typ: string): [string, string][] => {
+  const part = (alg: string) => `${encode({ alg, typ, kid: 'k1' })}.${encode(claims)}`;
+  const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey;
+  const publicPem = home.publicKey.export({ type: 'spki', format: 'pem' });
+  const es384 = sign('sha384', Buffer.from(part('ES384')), { key: p384, dsaEncoding: 'ieee-p1363' });
+  return [
+    ['alg none', `${part('none')}.`],
+    [
+      'HS256 with the public key',
+      `${part('HS256')}.${createHmac('sha256', publicPem).update(part('HS256')).digest('base64url')}`,
+    ],
+    ['ES384', `${part('ES384')}.${es384.toString('base64url')}`],
+    ['ES256 by name, signed otherwise', `${part('ES256')}.${'A'.repeat(86)}`],
+  ];
+};
+const lacking = (claims: Claims, name: string) =>
+  Object.fromEntries(Object.entries(claims).filter(([claim]) => claim !== name));
+const without = (name: string) => lacking(good, name);
 const settings = { issuer: 'https://id.cn.example', audience: 'meridian', region: 'cn', keys, now: clock() };
 const verify = createUserVerifier(settings);
 const unauthenticated = { code: 'unauthenticated', definition: { status: 401 } };
@@ -57,27 +75,13 @@ describe('user tokens', () => {
     },
   );
 
-  const es384 = () => {
-    const pair = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-    const text = `${encode({ ...goodHeader, alg: 'ES384' })}.${encode(good)}`;
-    return `${text}.${sign('sha384', Buffer.from(text), { key: pair.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
-  };
-  const hs256 = () => {
-    const text = `${encode({ ...goodHeader, alg: 'HS256' })}.${encode(good)}`;
-    return `${text}.${createHmac('sha256', home.publicKey.export({ type: 'spki', format: 'pem' }))
-      .update(text)
-      .digest('base64url')}`;
-  };
   const cases: [string, string][] = [
     ['another typ', forge(good, { ...goodHeader, typ: 'JWT' })],
     ['no typ', forge(good, { alg: 'ES256', kid: 'k1' })],
     ['a typ that is no string', forge(good, { ...goodHeader, typ: 7 })],
     ['an id_token', forge({ ...good, nonce: 'n', aud: 'web' }, { ...goodHeader, typ: 'JWT' })],
     ['a service token', forge(good, { ...goodHeader, typ: 'svc+jwt' })],
-    ['alg none', `${encode({ ...goodHeader, alg: 'none' })}.${encode(good)}.`],
-    ['HS256 with the public key', hs256()],
-    ['ES384', es384()],
-    ['ES256 by name, signed otherwise', `${forge(good).split('.').slice(0, 2).join('.')}.${'A'.repeat(86)}`],
+    ...otherAlgorithms(good, 'at+jwt'),
     ['a list as issuer', forge({ ...good, iss: ['https://id.cn.example'] })],
     ['another issuer', forge({ ...good, iss: 'https://id.example' })],
     ['another audience', forge({ ...good, aud: 'meridian-staff' })],
@@ -176,6 +180,13 @@ describe('staff tokens', () => {
     ['roles that are no list', forge({ ...staff, roles: 'admin' }, header)],
     ['no roles', forge({ ...staff, roles: undefined }, header)],
     ["the users' audience", forge({ ...staff, aud: 'meridian' }, header)],
+    ['another issuer', forge({ ...staff, iss: 'https://id.example' }, header)],
+    ['an expired token', forge({ ...staff, exp: at - 6 }, header)],
+    ...['exp', 'iss', 'aud', 'iat', 'sub', 'jti', 'region'].map((claim): [string, string] => [
+      `a token without ${claim}`,
+      forge(lacking(staff, claim), header),
+    ]),
+    ...otherAlgorithms(staff, 'staff+jwt'),
   ])('%s is 401', async (_, token) => {
     await expect(verifyStaff(token)).rejects.toMatchObject(unauthenticated);
   });
@@ -210,7 +221,13 @@ describe('service tokens', () => {
     ['a long-lived token', forge({ ...claims, exp: at + 3_600 }, header)],
     ['another key', forge(claims, header, foreign.privateKey)],
     ['a user token', forge(good)],
-    ['no jti', forge({ ...claims, jti: undefined }, header)],
+    ['another audience', forge({ ...claims, aud: 'identity' }, header)],
+    ['an expired token', forge({ ...claims, iat: at - 66, exp: at - 6 }, header)],
+    ...['exp', 'iss', 'aud', 'iat', 'sub', 'jti', 'region'].map((claim): [string, string] => [
+      `a token without ${claim}`,
+      forge(lacking(claims, claim), header),
+    ]),
+    ...otherAlgorithms(claims, 'svc+jwt'),
     ['garbage', 'x.y.z'],
   ])('%s is 401', async (_, token) => {
     await expect(verifier()(token)).rejects.toMatchObject(unauthenticated);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { parseConfig } from './config.ts';
+import { ConfigError, parseConfig, parseFitting } from './config.ts';
 import { flag, integer, json, list, listener, network, privateKeyPem, publicKeyPem, secret, url } from './values.ts';
 
 const schema = z.object({
@@ -70,6 +70,20 @@ describe('parseConfig', () => {
       /LIMITS \(at perMinute\) must be of type number[\s\S]*LIMITS has unknown member\(s\) y/,
     );
   });
+});
+
+test('what fits is read beside what does not; what is absent is left out', () => {
+  expect(parseFitting(schema, { PEPPER: 'short', LISTEN: '127.0.0.1:1', TLS: '' })).toEqual({
+    LISTEN: { host: '127.0.0.1', port: 1 },
+    POOL: 10,
+    PROXIES: [],
+  });
+});
+
+test('notes stand below the list and are not counted', () => {
+  expect(new ConfigError(['A is missing'], ['There is more.']).message).toBe(
+    'The configuration has 1 mistake(s):\n  - A is missing\nThere is more.',
+  );
 });
 
 describe('secrets in files', () => {

@@ -3,14 +3,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 
-/** Thrown when the environment does not fit. `message` names every wrong variable and never holds a value. */
+/**
+ * Thrown when the environment does not fit. `message` names every wrong variable and never holds a value. `notes` stand below the list and say
+ * what it cannot name yet.
+ */
 export class ConfigError extends Error {
   readonly code = 'invalid_configuration';
   readonly mistakes: readonly string[];
-  constructor(mistakes: readonly string[]) {
-    super(`The configuration has ${mistakes.length} mistake(s):\n${mistakes.map((m) => `  - ${m}`).join('\n')}`);
+  readonly notes: readonly string[];
+  constructor(mistakes: readonly string[], notes: readonly string[] = []) {
+    const list = mistakes.map((mistake) => `  - ${mistake}`);
+    super([`The configuration has ${mistakes.length} mistake(s):`, ...list, ...notes].join('\n'));
     this.name = 'ConfigError';
     this.mistakes = mistakes;
+    this.notes = notes;
   }
 }
 
@@ -80,4 +86,13 @@ export const parseConfig = <T extends z.ZodObject>(schema: T, env: NodeJS.Proces
   const unread = new Set(mistakes.map((mistake) => mistake.split(':')[0]));
   const issues = (result.error?.issues ?? []).filter((issue) => !unread.has(String(issue.path[0])));
   throw new ConfigError([...new Set([...mistakes, ...issues.map((issue) => describe(issue, given))])]);
+};
+
+/** Those variables that fit, whatever is wrong with the others: for checks that concern a few of them. */
+export const parseFitting = <T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): Partial<z.output<T>> => {
+  const fitting = Object.entries(schema.shape).flatMap(([name, variable]) => {
+    const result = (variable as z.ZodType).safeParse(readVariable(name, env, []));
+    return result.success && result.data !== undefined ? [[name, result.data] as const] : [];
+  });
+  return Object.fromEntries(fitting) as Partial<z.output<T>>;
 };

@@ -55,10 +55,13 @@ export const createHealth = (): Health => {
   };
 };
 
-/** `/livez` and `/readyz`, and on the internal listener `/metrics`. */
+// fastify hands hooks to scopes that were made before them too: without this an overloaded process would be taken for dead and started anew.
+const config = { pressureHandler: () => undefined };
+
+/** `/livez` and `/readyz`, and on the internal listener `/metrics`. Answered also when requests are refused as too many. */
 export const healthRoutes = (app: FastifyInstance, health: Health, registry: Registry | undefined): void => {
-  app.get('/livez', async () => ({ status: 'alive' }));
-  app.get('/readyz', async (_, reply) => {
+  app.get('/livez', { config }, async () => ({ status: 'alive' }));
+  app.get('/readyz', { config }, async (_, reply) => {
     const { ready, checks } = await health.state();
     return reply
       .code(ready ? 200 : 503)
@@ -66,6 +69,8 @@ export const healthRoutes = (app: FastifyInstance, health: Health, registry: Reg
       .send({ status: ready ? 'ready' : 'not_ready', checks });
   });
   if (registry !== undefined) {
-    app.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+    app.get('/metrics', { config }, async (_, reply) =>
+      reply.type(registry.contentType).send(await registry.metrics()),
+    );
   }
 };

@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { notFound, unavailable } from '@meridian/contracts/common.ts';
+import { notFound, unauthenticated, unavailable } from '@meridian/contracts/common.ts';
 import { endpoint } from '@meridian/contracts/endpoint.ts';
 import { problem } from '@meridian/contracts/problem.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { pino } from 'pino';
 import { Histogram, Registry } from 'prom-client';
 import { z } from 'zod';
@@ -73,6 +74,17 @@ const limited = endpoint({
   answers: { 204: null },
   problems: [],
   limit: { max: 2, windowSeconds: 60 },
+});
+
+const mine = endpoint({
+  id: 'mine',
+  service: 'identity',
+  method: 'GET',
+  path: '/v1/mine',
+  summary: 'Needs a token',
+  auth: { kind: 'user' },
+  answers: { 200: z.strictObject({ ip: z.string() }) },
+  problems: [],
 });
 
 const base: ServerOptions = {
@@ -383,6 +395,66 @@ test('closing lets a running request finish and accepts no new connection', asyn
   gate.resolve();
   expect((await running).status).toBe(204);
   await closed;
+});
+
+describe('who is calling', () => {
+  const withMine = async (options: Partial<ServerOptions>) => {
+    const verifyUser = async (token: string) =>
+      token === 'good' ? { accountId: 'a', sessionId: 's' } : fail(unauthenticated);
+    const own = createServer({ ...base, verifyUser, ...options });
+    route(own, mine, async ({ ip }) => ({ status: 200, body: { ip } }));
+    const { url } = await own.listen({ host: '127.0.0.1', port: 0 });
+    const ask = (headers: Record<string, string>) => fetch(`${url}/v1/mine`, { headers });
+    return { own, ask, ipOf: async (forwarded: string) => ipIn(await ask({ ...token, 'x-forwarded-for': forwarded })) };
+  };
+  const token = { authorization: 'Bearer good' };
+  const ipIn = async (answer: Response) => ((await answer.json()) as { ip: string }).ip;
+
+  test.each([
+    ['nobody is trusted', [], '203.0.113.7', '127.0.0.1'],
+    ['the connection comes from elsewhere than the proxies', ['10.0.0.0/8'], '203.0.113.7', '127.0.0.1'],
+    ['the proxy is trusted', ['127.0.0.1'], '203.0.113.7', '203.0.113.7'],
+    ['the client sends one of its own through the proxy', ['127.0.0.1'], '198.51.100.1, 203.0.113.7', '203.0.113.7'],
+    ['two proxies are trusted', ['127.0.0.1', '10.0.0.0/8'], '198.51.100.1, 203.0.113.7, 10.0.0.2', '203.0.113.7'],
+  ])('X-Forwarded-For where %s', async (_, trustedProxies, forwarded, ip) => {
+    const { own, ipOf } = await withMine({ trustedProxies });
+    expect(await ipOf(forwarded)).toBe(ip);
+    await own.close();
+  });
+
+  test.each([
+    ['no token', {}],
+    ['a bad one', { authorization: 'Bearer bad' }],
+    ['another scheme', { authorization: 'Basic YTpi' }],
+  ])('%s is a 401 that names its challenge', async (_, headers) => {
+    const { own, ask } = await withMine({});
+    const answer = await ask(headers as Record<string, string>);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    await expectProblem(answer, 401, 'unauthenticated');
+    await own.close();
+  });
+});
+
+test('a process that does not keep up refuses with 503 and Retry-After, and still tells that it lives', async () => {
+  const slow = await build({ ...base, maxEventLoopDelayMs: 1 });
+  const block = () => {
+    const until = performance.now() + 30;
+    while (performance.now() < until);
+  };
+  const busy = setInterval(block, 1);
+  try {
+    // The delay is a mean over the second before.
+    const answer = await waitFor(async () => {
+      const given = await fetch(`${slow.at.url}/v1/bare`, { method: 'POST' });
+      return given.status === 204 ? undefined : given;
+    });
+    expect(answer.headers.get('retry-after')).toBe('2');
+    await expectProblem(answer, 503, 'unavailable');
+    for (const path of ['/livez', '/readyz']) expect((await fetch(slow.at.url + path)).status).toBe(200);
+  } finally {
+    clearInterval(busy);
+    await slow.server.close();
+  }
 });
 
 describe('declaration mistakes stop the start', () => {

@@ -53,8 +53,8 @@ export type HttpServer = Pick<Health, 'addCheck' | 'drain'> & {
   readonly add: (route: Route) => void;
   readonly endpoints: () => readonly EndpointDefinition[];
   readonly listen: (at: { host: string; port: number }) => Promise<Address>;
-  /** Stops accepting, lets running requests finish, closes idle connections. */
-  readonly close: () => Promise<void>;
+  /** Stops accepting, lets running requests finish, closes idle connections; after `withinMs` the others too. */
+  readonly close: (withinMs?: number) => Promise<void>;
 };
 
 const maxUrlLength = 8 * 1024;
@@ -194,12 +194,16 @@ const refuseOtherMethods = (app: FastifyInstance, routes: readonly { url: string
 };
 
 // A connection whose last answer leaves after closing began would idle until its keep-alive ends (72 s), past any stop deadline.
-const closeServer = async (app: FastifyInstance): Promise<void> => {
+const closeServer = async (app: FastifyInstance, withinMs: number | undefined): Promise<void> => {
   const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+  // A request that arrives byte by byte, or an answer that is not read, must not hold up what is stopped after HTTP.
+  const cut =
+    withinMs === undefined ? undefined : setTimeout(() => app.server.closeAllConnections(), Math.max(1, withinMs));
   try {
     await app.close();
   } finally {
     clearInterval(sweep);
+    clearTimeout(cut);
   }
 };
 
@@ -210,7 +214,6 @@ export const createServer = (options: ServerOptions): HttpServer => {
   const app = createApp(options, render);
   const routes = new Map<string, Route>();
   addHooks(app, options, render);
-  // Before the plugins: their hooks (flood guard, pressure) must not touch health.
   app.register(async (child) =>
     healthRoutes(child, health, options.listener === 'internal' ? options.metrics?.registry : undefined),
   );
@@ -243,6 +246,6 @@ export const createServer = (options: ServerOptions): HttpServer => {
       const shown = host.includes(':') ? `[${host}]` : host;
       return { host, port: bound.port, url: `${options.tls ? 'https' : 'http'}://${shown}:${bound.port}` };
     },
-    close: () => closeServer(app),
+    close: (withinMs) => closeServer(app, withinMs),
   };
 };

@@ -1,7 +1,8 @@
 // The job that runs before a rollout: brings one service's database to this version and gives the service's role its rights.
 import type { Migration } from 'kysely/migration';
 import { z } from 'zod';
-import { ConfigError, parseConfig } from '../config/config.ts';
+import { ConfigError, parseConfig, parseFitting } from '../config/config.ts';
+import { createMistakes } from '../config/mistakes.ts';
 import { secret } from '../config/values.ts';
 import { grantApplication } from '../db/application-role.ts';
 import { migrate } from '../db/migrate.ts';
@@ -18,21 +19,35 @@ const variables = z.object({
   APPLICATION_ROLE: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/),
 });
 
+const readConfig = (env: NodeJS.ProcessEnv) => {
+  const mistakes = createMistakes();
+  const config = mistakes.attempt(() => parseConfig(variables, env));
+  const { MERIDIAN_MODE: mode, DATABASE_OWNER_URL: url } = parseFitting(variables, env);
+  mistakes.attempt(() => {
+    const found = mode === 'production' && url !== undefined ? databaseMistakes('DATABASE_OWNER_URL', url) : [];
+    if (found.length > 0) throw new ConfigError(found);
+  });
+  return { config, mistakes };
+};
+
 /** Migrates and grants; writes one sentence to stderr and exits with 1 when it cannot. */
 export const migrateService = async (options: {
   readonly service: string;
   readonly env: Record<string, string | undefined>;
-  readonly migrations: Record<string, Migration>;
+  /** A function where they depend on the environment: its mistakes are told with the others. */
+  readonly migrations: Record<string, Migration> | (() => Record<string, Migration>);
   /** Tables whose rows are never changed or removed. */
   readonly appendOnly?: readonly string[];
 }): Promise<void> => {
-  const { service, env, migrations, appendOnly = [] } = options;
+  const { service, env, appendOnly = [] } = options;
   const log = createLog({ service: `${service}-migrate`, region: env.REGION ?? 'unknown', level: 'info' });
   try {
-    const config = parseConfig(variables, env);
+    const { config, mistakes } = readConfig(env);
+    const migrations = mistakes.attempt(() =>
+      typeof options.migrations === 'function' ? options.migrations() : options.migrations,
+    );
+    if (!config || !migrations || mistakes.any()) throw mistakes.error();
     const url = config.DATABASE_OWNER_URL;
-    const mistakes = config.MERIDIAN_MODE === 'production' ? databaseMistakes('DATABASE_OWNER_URL', url) : [];
-    if (mistakes.length > 0) throw new ConfigError(mistakes);
     await migrate({ url, migrations, log });
     await grantApplication({ url, role: config.APPLICATION_ROLE, appendOnly });
     log.info({ migrations: Object.keys(migrations).length }, 'the database is up to date');

@@ -33,7 +33,8 @@ import { watchCertificate } from './certificate-expiry.ts';
 import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
 import { assertMode, regionDispatcher, regionTls } from './production.ts';
-import { type Running as Life, stopInOrder } from './run.ts';
+import { type Running as Life, type StopStep, stopInOrder } from './run.ts';
+import { callsStep, deadlineOf, httpStep, pauseOf, type Stopping } from './stopping.ts';
 
 /** A started service. `publicUrl` and `internalUrl` are the origins of its listeners. */
 export type Running = Life & { readonly publicUrl: string; readonly internalUrl: string };
@@ -146,35 +147,51 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     every: background.every,
     wall: createRegionWall(region, directory),
   };
-  const listen = async () => {
-    const internal = await core.internalServer.listen(config.INTERNAL_LISTEN);
-    const open = await core.publicServer.listen(config.PUBLIC_LISTEN);
-    background.start();
-    return { publicUrl: open.url, internalUrl: internal.url, addresses: { public: open.url, internal: internal.url } };
+  /**
+   * Starts `begin`, then the listeners. Stops in this order: HTTP, background jobs, the service's own steps, `events`, calls of other services,
+   * `store`: whatever may still be at work in one of them finds everything that comes after it.
+   */
+  const run = async (options: {
+    readonly stopping: Stopping;
+    readonly begin?: () => Promise<void>;
+    readonly events?: readonly StopStep[];
+    readonly store?: readonly StopStep[];
+  }): Promise<Running> => {
+    const { stopping, begin, events = [], store = [] } = options;
+    const pauseMs = pauseOf(config);
+    const stop = (pause: number) =>
+      stopInOrder(
+        [
+          httpStep([core.publicServer, core.internalServer], pause, stopping),
+          { name: 'background', stop: () => background.stop() },
+          ...(stopping.steps ?? []),
+          ...events,
+          callsStep(dispatcher),
+          ...store,
+        ],
+        log,
+      );
+    try {
+      await begin?.();
+      const internal = await core.internalServer.listen(config.INTERNAL_LISTEN);
+      const open = await core.publicServer.listen(config.PUBLIC_LISTEN);
+      background.start();
+      const addresses = { public: open.url, internal: internal.url };
+      const stopWithinMs = deadlineOf(pauseMs, stopping);
+      return { publicUrl: open.url, internalUrl: internal.url, addresses, stopWithinMs, stop: () => stop(pauseMs) };
+    } catch (error) {
+      // Closes what was opened. Steps that fail have said so in the log; what is thrown is why the start failed.
+      await stop(0).catch(() => undefined);
+      throw error;
+    }
   };
-  /** Readiness off first, then the listeners, then the jobs: what stops later may still be needed by a request in flight. */
-  const stopSteps = [
-    {
-      name: 'http',
-      stop: async () => {
-        core.publicServer.drain();
-        core.internalServer.drain();
-        await Promise.all([core.publicServer.close(), core.internalServer.close()]);
-      },
-    },
-    { name: 'background', stop: () => background.stop() },
-    { name: 'calls', stop: () => dispatcher?.close() },
-  ];
-  return { core, listen, stopSteps };
+  return { core, run };
 };
 
 /** A service without a database: the gateway. */
 export const createStatelessPlatform = async (options: CoreOptions) => {
-  const { core, listen, stopSteps } = await buildCore(options);
-  return {
-    ...core,
-    start: async (): Promise<Running> => ({ ...(await listen()), stop: () => stopInOrder(stopSteps, core.log) }),
-  };
+  const { core, run } = await buildCore(options);
+  return { ...core, start: (stopping: Stopping = {}): Promise<Running> => run({ stopping }) };
 };
 
 export type PlatformOptions = Omit<CoreOptions, 'config'> & {
@@ -192,6 +209,7 @@ export type Platform<S extends KitSchema> = Core & {
     readonly reactions: readonly Reaction<S>[];
     /** Runs after the migrations and before anything else: first signing key, price book and the like. */
     readonly prepare?: () => Promise<void>;
+    readonly stopping?: Stopping;
   }) => Promise<Running>;
 };
 
@@ -212,7 +230,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     log,
     applicationName: service,
   });
-  const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
+  const { core, run } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
   const open = overrides?.openBus ?? openBus;
   const bus = open({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
@@ -225,37 +243,32 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
     ...core,
     db,
     publish: (tx, event, message) => publish(tx, { service, region, now }, event, message),
-    start: async ({ listensTo, reactions, prepare }) => {
-      if (config.MERIDIAN_MODE === 'embedded') {
-        await migrate({ url: config.DATABASE_URL, migrations, log });
-        if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
-      } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
-      await prepare?.();
+    start: ({ listensTo, reactions, prepare, stopping = {} }) => {
       const topics = listensTo.map((publisher) => topicOf(region, publisher));
       const all = listensTo.includes('identity') ? [...reactions, sessionEnds<S>()] : reactions;
       const consumer =
         topics.length > 0
           ? createConsumer<S>({ service, region, group: service, db, bus, topics, reactions: all, log, metrics, now })
           : undefined;
-      relay.start();
-      await consumer?.start();
-      const stop = () =>
-        stopInOrder(
-          [
-            ...stopSteps,
-            { name: 'consumer', stop: () => consumer?.stop() },
-            { name: 'relay', stop: () => relay.stop() },
-            { name: 'bus', stop: () => bus.close(5_000) },
-            { name: 'database', stop: () => db.close() },
-          ],
-          log,
-        );
-      try {
-        return { ...(await listen()), stop };
-      } catch (error) {
-        await stop();
-        throw error;
-      }
+      const begin = async () => {
+        if (config.MERIDIAN_MODE === 'embedded') {
+          await migrate({ url: config.DATABASE_URL, migrations, log });
+          if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
+        } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
+        await prepare?.();
+        relay.start();
+        await consumer?.start();
+      };
+      return run({
+        stopping,
+        begin,
+        events: [
+          { name: 'consumer', stop: () => consumer?.stop() },
+          { name: 'relay', stop: () => relay.stop() },
+          { name: 'bus', stop: () => bus.close(5_000) },
+        ],
+        store: [{ name: 'database', stop: () => db.close() }],
+      });
     },
   };
 };

@@ -5,7 +5,7 @@ import { ConfigError } from '../config/config.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
 
 type Values = Readonly<Record<string, unknown>>;
-type TlsConfig = Pick<SharedConfig, 'INTERNAL_TLS_KEY' | 'INTERNAL_TLS_CERT' | 'INTERNAL_TLS_CA'>;
+type TlsConfig = Partial<Pick<SharedConfig, 'INTERNAL_TLS_KEY' | 'INTERNAL_TLS_CERT' | 'INTERNAL_TLS_CA'>>;
 
 /** A service's own certificate and key, and the private CA of its region, in PEM. */
 export type RegionTls = { readonly key: string; readonly cert: string; readonly ca: string };
@@ -60,8 +60,8 @@ export const databaseMistakes = (name: string, address: string): string[] => {
   ];
 };
 
-/** Plain http anywhere in the parsed configuration; addresses in nested values are data, not connections. */
-const plainAddresses = (config: Values): string[] =>
+/** Plain http anywhere in parsed values; addresses in nested values are data, not connections. */
+export const plainAddresses = (config: Values): string[] =>
   Object.entries(config)
     .filter(([, value]) => typeof value === 'string' && value.startsWith('http://'))
     .map(([name]) => `${name} must begin with https:// in production`);
@@ -75,22 +75,23 @@ const busMistakes = (address: string, tls: RegionTls | undefined): string[] => {
 };
 
 /** In the embedded mode nothing may be reached from outside: plain HTTP is for the loopback interface only. */
-const loopbackMistakes = ({ PUBLIC_LISTEN, INTERNAL_LISTEN }: SharedConfig): string[] =>
-  Object.entries({ PUBLIC_LISTEN, INTERNAL_LISTEN })
-    .filter(([, { host }]) => host !== '127.0.0.1' && host !== '::1')
-    .map(([name, { host }]) => `${name}: the embedded mode listens on 127.0.0.1 or [::1] only, not on ${host}`);
+const loopbackMistakes = ({ PUBLIC_LISTEN, INTERNAL_LISTEN }: Partial<SharedConfig>): string[] =>
+  Object.entries({ PUBLIC_LISTEN, INTERNAL_LISTEN }).flatMap(([name, listener]) =>
+    listener === undefined || listener.host === '127.0.0.1' || listener.host === '::1'
+      ? []
+      : [`${name}: the embedded mode listens on 127.0.0.1 or [::1] only, not on ${listener.host}`],
+  );
 
-/** Throws ConfigError naming everything that the mode of `config` forbids. */
-export const assertMode = (service: string, config: SharedConfig & Partial<PlatformConfig>, now: Date): void => {
-  const mistakes =
-    config.MERIDIAN_MODE === 'embedded'
-      ? loopbackMistakes(config)
-      : [
-          ...certificateMistakes(service, config, now),
-          ...(config.DATABASE_URL ? databaseMistakes('DATABASE_URL', config.DATABASE_URL) : []),
-          ...(config.EVENT_BUS_URL ? busMistakes(config.EVENT_BUS_URL, regionTls(config)) : []),
-          ...plainAddresses(config),
-        ];
+/** Throws ConfigError naming everything that the mode forbids in what is there of `config`. Without a mode it knows nothing to forbid. */
+export const assertMode = (service: string, config: Partial<PlatformConfig>, now: Date): void => {
+  const mistakes = config.MERIDIAN_MODE === 'embedded' ? loopbackMistakes(config) : [];
+  if (config.MERIDIAN_MODE === 'production')
+    mistakes.push(
+      ...certificateMistakes(service, config, now),
+      ...(config.DATABASE_URL ? databaseMistakes('DATABASE_URL', config.DATABASE_URL) : []),
+      ...(config.EVENT_BUS_URL ? busMistakes(config.EVENT_BUS_URL, regionTls(config)) : []),
+      ...plainAddresses(config),
+    );
   if (mistakes.length > 0) throw new ConfigError(mistakes);
 };
 

@@ -10,6 +10,7 @@ export type UpstreamAnswer = {
 export type Upstream = {
   /** Sends a chat completion. Rejects when nothing answers in time or `signal` is aborted. The body must be read or destroyed. */
   readonly complete: (body: object, signal: AbortSignal) => Promise<UpstreamAnswer>;
+  /** Ends what is still asked for, too. */
   readonly close: () => Promise<void>;
 };
 
@@ -41,7 +42,7 @@ export const createUpstream = (options: {
         body: answer.body,
       };
     },
-    close: () => agent.close(),
+    close: () => agent.destroy(),
   };
 };
 

@@ -1,7 +1,8 @@
 // Which accounts elsewhere this deployment signs in with. Typed over the profile's enum: a login without a client does not compile, and a login of the
 // profile without its secrets does not start.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { ConfigError, parseConfig } from '@meridian/kit/config/config.ts';
+import { parseConfig } from '@meridian/kit/config/config.ts';
+import { createMistakes } from '@meridian/kit/config/mistakes.ts';
 import { privateKeyPem, secret, url } from '@meridian/kit/config/values.ts';
 import type { Now } from '@meridian/kit/ids.ts';
 import type { FederatedLogin } from '@meridian/regions/profile.ts';
@@ -198,17 +199,12 @@ export const configureProviders = (
   env: Env,
   options: { readonly embedded: boolean },
 ): MakeProviders => {
-  const mistakes: string[] = [];
+  const mistakes = createMistakes();
   const made = names.flatMap((name): [FederatedLogin, MakeProvider][] => {
-    try {
-      return [[name, providers[name](env, options.embedded)]];
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      mistakes.push(...error.mistakes);
-      return [];
-    }
+    const provider = mistakes.attempt(() => providers[name](env, options.embedded));
+    return provider ? [[name, provider]] : [];
   });
-  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  if (mistakes.any()) throw mistakes.error();
   return new Map(made);
 };
 
