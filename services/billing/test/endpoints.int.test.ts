@@ -35,7 +35,7 @@ endpointSuite({
       internalUrl: billing.internalUrl(),
       tokens: await billing.issuer.suiteTokens('billing', { user, otherUser }),
       // The poller moves the next question about an unpaid order; nothing here is unpaid.
-      snapshot: () => databaseSnapshot(billing.pool, ['outbox', 'idempotency_key']),
+      snapshot: () => databaseSnapshot(billing.pool, ['outbox', 'published_event', 'idempotency_key']),
       sampleOf: (endpoint): Sample | undefined => {
         if (endpoint.id === 'getRecharge') return { params: { orderId } };
         if (endpoint.id === 'createRecharge') return { body };

@@ -29,6 +29,7 @@ import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
+import { watchCertificate } from './certificate-expiry.ts';
 import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
 import { assertMode, regionDispatcher, regionTls } from './production.ts';
@@ -90,6 +91,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(overrides.destination && { destination: overrides.destination }),
     });
   const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
+  watchCertificate(metrics, tls, now);
   const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(

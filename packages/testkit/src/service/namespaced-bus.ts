@@ -8,8 +8,9 @@ export const namespaced = (namespace: string, bus: EventBus): EventBus => {
   const outside = (name: string) => name.slice(namespace.length + 1);
   return {
     publish: (records) => bus.publish(records.map((record) => ({ ...record, topic: inside(record.topic) }))),
-    subscribe: ({ group, topics, handler }) =>
+    subscribe: ({ group, topics, handler, onMembership }) =>
       bus.subscribe({
+        onMembership,
         group: inside(group),
         topics: topics.map(inside),
         handler: (record, context) => handler({ ...record, topic: outside(record.topic) }, context),

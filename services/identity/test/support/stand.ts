@@ -2,11 +2,13 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { type CallAnswer, type CallOptions, call } from '@meridian/client/client.ts';
-import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
+import type { EndpointDefinition, ServiceName, StaffRole } from '@meridian/contracts/endpoint.ts';
 import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
 import { createSession, type Identifier, sendCode } from '@meridian/contracts/identity.ts';
+import { createDatabase } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Running } from '@meridian/kit/run/platform.ts';
+import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { profiles } from '@meridian/regions/region.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
@@ -16,6 +18,10 @@ import { openTestEvents } from '@meridian/testkit/service/test-events.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import pg from 'pg';
 import type { z } from 'zod';
+import { deriveKey } from '../../src/crypto/mac.ts';
+import type { IdentitySchema } from '../../src/db/schema.ts';
+import { createAccessTokens } from '../../src/keys/access-token.ts';
+import { createKeyRing } from '../../src/keys/key-ring.ts';
 import { startIdentity } from '../../src/service.ts';
 import { type Other, startParticipants } from './participants.ts';
 
@@ -25,12 +31,13 @@ const staff = [
   { sub: 'norm', name: 'Norm', email: 'norm@operator.example', roles: [] },
 ];
 
-/** Waits until `probe` answers something; at most 10 s. */
+/** Waits until `probe` answers something; at most 10 s, unless said otherwise. */
 export const waitFor = async <T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
+  ms = 10_000,
 ): Promise<T> => {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + ms;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
@@ -122,6 +129,19 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     ...options.env,
   };
 
+  /** A staff token as a sign-in would give it, signed with the service's own key. */
+  const staffToken = async (roles: readonly StaffRole[], staffId = 'stf_test') => {
+    await pool.query('insert into staff values ($1, $1, $1, now()) on conflict do nothing', [staffId]);
+    const own = createDatabase<IdentitySchema>({ url: database.url, poolSize: 1, log, applicationName: 'test' });
+    try {
+      const signingKeySeal = deriveKey(env.SIGNING_KEY_SECRET ?? '', 'signing keys');
+      const keyRing = createKeyRing({ db: own, now, signingKeySeal });
+      return await createAccessTokens({ keyRing, issuer: env.ISSUER ?? '', region, now }).forStaff({ staffId, roles });
+    } finally {
+      await own.close();
+    }
+  };
+
   let running: Running | undefined;
   const start = async () => {
     running = await startIdentity(env, { now, destination, ...events.overrides });
@@ -139,6 +159,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
   // A connection that is just closing may still be told that its database was dropped.
   pool.on('error', () => undefined);
+  const log = createLog({ service: 'test', region, level: 'silent' });
   const { bus } = events;
   const left: { type: string; subject: string; data: Record<string, unknown>; accountseq: number }[] = [];
   await bus.subscribe({
@@ -235,6 +256,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     messages,
     codeFor,
     signIn,
+    staffToken,
     identifiers,
     termsVersion,
     publishAs,
