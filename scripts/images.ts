@@ -1,5 +1,5 @@
 // npm run images: makes sure that every image the stacks and tests use is there. Pulls the official ones; where none can be pulled, builds stand-ins.
-import { buildStandIn } from './images/build-stand-in.ts';
+import { buildStandIn, digestLabel, digestOf } from './images/build-stand-in.ts';
 import { run } from './images/run-command.ts';
 import { standIns } from './images/stand-ins.ts';
 
@@ -8,9 +8,10 @@ const began = performance.now();
 const progress = (line: string) =>
   console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 
-const label = (image: string) =>
-  run('docker', ['image', 'inspect', '-f', '{{index .Config.Labels "meridian.stand-in"}}', image]).then(
-    (text) => text.trim(),
+/** Labels of a local image; undefined where there is none. */
+const labels = (image: string) =>
+  run('docker', ['image', 'inspect', '-f', '{{json .Config.Labels}}', image]).then(
+    (text) => (JSON.parse(text) ?? {}) as Record<string, string>,
     () => undefined,
   );
 
@@ -22,9 +23,9 @@ const pull = (image: string) =>
 
 const ensure = async (standIn: (typeof standIns)[number]) => {
   const { image } = standIn;
-  const present = await label(image);
-  if (present !== undefined)
-    return progress(`${image}: present (${present && present !== '<no value>' ? 'stand-in' : 'official'})`);
+  const present = await labels(image);
+  if (present !== undefined && !present['meridian.stand-in']) return progress(`${image}: present (official)`);
+  if (present?.[digestLabel] === digestOf(standIn, root)) return progress(`${image}: present (stand-in)`);
   if (await pull(image)) return progress(`${image}: pulled (official)`);
   progress(`${image}: cannot be pulled here, building a stand-in`);
   await buildStandIn(standIn, root, progress);
@@ -34,7 +35,7 @@ const ensure = async (standIn: (typeof standIns)[number]) => {
 /** Testcontainers' own cleaner; the tag is the one that testcontainers 12 asks for. Without it the tests' labelled clean-up does its work. */
 const cleaner = 'testcontainers/ryuk:0.14.0';
 const fetchCleaner = async () => {
-  if ((await label(cleaner)) !== undefined) return progress(`${cleaner}: present`);
+  if ((await labels(cleaner)) !== undefined) return progress(`${cleaner}: present`);
   progress(
     `${cleaner}: ${(await pull(cleaner)) ? 'pulled' : 'cannot be pulled here; tests remove their containers without it'}`,
   );

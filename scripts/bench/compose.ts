@@ -14,7 +14,7 @@ export const composeBench = async (progress: (line: string) => void): Promise<Fi
     progress('compose: docker compose up');
     await stack.up();
     const healthy = since();
-    await Promise.all([stack.get('cn', '/v1/region'), stack.get('global', '/v1/region')]);
+    await Promise.all([stack.ask('cn', '/v1/region'), stack.ask('global', '/v1/region')]);
     progress('compose: both journeys');
     await Promise.all([stack.journey('cn'), stack.journey('global')]);
     const passed = since();

@@ -3,6 +3,7 @@ import { endpointsOf, publicPrefixes } from '@meridian/contracts/all.ts';
 import { bodyTooLarge, notFound, unavailable } from '@meridian/contracts/common.ts';
 import { type EndpointDefinition, isInternal } from '@meridian/contracts/endpoint.ts';
 import { type ProblemDefinition, problemType } from '@meridian/contracts/problem.ts';
+import { corsHeaders } from '@meridian/kit/http/cors.ts';
 
 const head = '# Made from the contracts by npm run generate; not to be changed by hand.\n';
 const port = 4443;
@@ -25,12 +26,24 @@ const problemText = (p: ProblemDefinition, detail: string) =>
 const openAiText = (code: string, message: string) =>
   JSON.stringify({ error: { message, type: 'server_error', param: null, code } });
 
+// As the services answer (packages/kit, http/server.ts). nginx leaves out a header without a value: a stranger's page is told nothing.
+const cors = [
+  'add_header Vary Origin always;',
+  'add_header Access-Control-Allow-Origin $cors_origin always;',
+  'add_header Access-Control-Allow-Credentials $cors_credentials always;',
+  `add_header Access-Control-Expose-Headers "${corsHeaders.exposed.join(', ')}" always;`,
+  `add_header Access-Control-Allow-Methods "${corsHeaders.methods.join(', ')}" always;`,
+  `add_header Access-Control-Allow-Headers "${corsHeaders.allowed.join(', ')}" always;`,
+  'if ($cors_preflight) {\n    return 204;\n  }',
+];
+
 const refusal = (name: string, status: number, type: string, body: string, more: readonly string[] = []) =>
   [
     `location @${name} {`,
     `  default_type ${type};`,
     '  add_header X-Request-Id $request_id always;',
     '  add_header Cache-Control no-store always;',
+    ...cors.map((line) => `  ${line}`),
     ...more.map((line) => `  ${line}`),
     `  return ${status} '${body.replaceAll("'", "\\'")}';`,
     '}',

@@ -3,9 +3,12 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from './run-command.ts';
 import type { StandIn } from './stand-ins.ts';
+
+/** Label with the digest of what the stand-in was made of. */
+export const digestLabel = 'meridian.stand-in.digest';
 
 /** The mirror this machine installs from; undefined leaves the choice to debootstrap. */
 const mirror = (): string | undefined => {
@@ -53,6 +56,16 @@ const ensureBase = async ({ suite, packages }: StandIn, progress: (line: string)
   }
 };
 
+/** What a stand-in is made of: another digest is another image. */
+export const digestOf = ({ suite, packages, folder }: StandIn, root: string): string => {
+  const hash = createHash('sha256').update([suite, ...packages].join('\n'));
+  const from = join(root, 'infra/images', folder);
+  const files = readdirSync(from, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort())
+    hash.update(`\n${relative(from, path)}\n`).update(readFileSync(path));
+  return hash.digest('hex').slice(0, 16);
+};
+
 /** Builds and names the stand-in. Needs root, debootstrap and a Docker engine; throws CommandError naming what is missing. */
 export const buildStandIn = async (standIn: StandIn, root: string, progress: (line: string) => void): Promise<void> => {
   const base = await ensureBase(standIn, progress);
@@ -61,7 +74,8 @@ export const buildStandIn = async (standIn: StandIn, root: string, progress: (li
     cpSync(join(root, 'infra/images', standIn.folder), folder, { recursive: true });
     await standIn.prepare?.(folder, root);
     progress(`building ${standIn.image}`);
-    await run('docker', ['build', '-q', '-t', standIn.image, '--build-arg', `BASE=${base}`, folder]);
+    const label = `${digestLabel}=${digestOf(standIn, root)}`;
+    await run('docker', ['build', '-q', '-t', standIn.image, '--label', label, '--build-arg', `BASE=${base}`, folder]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

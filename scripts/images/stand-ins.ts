@@ -67,5 +67,6 @@ export const standIns: readonly StandIn[] = [
     folder: 'node',
     prepare: pinnedNode,
   },
+  { image: 'prom/prometheus:v2.53.5', suite: 'bookworm', packages: ['prometheus'], folder: 'prometheus' },
   { image: 'nginx:stable', suite: 'bookworm', packages: ['nginx-light', 'ca-certificates'], folder: 'nginx' },
 ];

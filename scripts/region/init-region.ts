@@ -12,7 +12,7 @@ import { outsideEnv, serviceEnv } from '@meridian/testkit/embedded/service-env.t
 import { openAuthority } from './certificates.ts';
 import { drawClusterId } from './draw-cluster-id.ts';
 import type { SandboxAccess } from './init-sandbox.ts';
-import { authorityFolder, issueCertificates } from './issue-certificates.ts';
+import { authorityFolder, issueCertificates, issueMonitoring } from './issue-certificates.ts';
 import { databaseNames, internalPort, publicPort, type RegionPlaces, storedServices } from './layout.ts';
 import { containerUser, ownFolder, readJson, writeAll, writeSecret } from './store.ts';
 
@@ -67,6 +67,9 @@ const settingsOf = ({ profile, directory, places, port, sandbox }: InitOptions):
     API_HOST: new URL(own.addresses.api).hostname,
     MODEL_HOST: new URL(own.addresses.baseUrls.payg).hostname,
     EDGE_PORT: String(port),
+    // Of the profile "observability", on loopback alone.
+    PROMETHEUS_PORT: String(port + 1),
+    GRAFANA_PORT: String(port + 2),
     KAFKA_CLUSTER_ID: drawClusterId(),
     MERIDIAN_IMAGE: 'meridian/service:local',
     CONTAINER_UID: String(uid),
@@ -106,6 +109,13 @@ export const regionSecrets = (places: RegionPlaces): RegionSecrets => {
   ) as RegionSecrets;
   writeSecret(file, JSON.stringify(secrets));
   return secrets;
+};
+
+/** nginx's map from the origin of a page to what it is told: nothing, unless it is one of the region's own. */
+const corsMap = (origins: readonly string[]): string => {
+  const map = (name: string, value: string) =>
+    `map $http_origin ${name} {\n  default "";\n${origins.map((origin) => `  "${new URL(origin).origin}" ${value};\n`).join('')}}\n`;
+  return map('$cors_origin', '$http_origin') + map('$cors_credentials', 'true');
 };
 
 /** Returns the files that the operator must fill in: none with the sandbox. Existing secrets and filled-in files stay. */
@@ -161,9 +171,13 @@ export const initRegion = async (options: InitOptions): Promise<string[]> => {
     'api.conf': `listen ${port} ssl;\nserver_name ${settings.API_HOST};\n`,
     'model.conf': `listen ${port} ssl;\nserver_name ${settings.MODEL_HOST};\n`,
     'other.conf': `listen ${port} ssl default_server;\n`,
+    'cors.conf': corsMap(profile.corsOrigins),
   });
   const authority = await openAuthority(authorityFolder(places), profile.id);
   if (!existsSync(join(places.of('edge'), 'public.crt'))) await issueCertificates(places, authority, hosts);
+  // A region drawn before there was any monitoring.
+  if (!existsSync(join(places.of('prometheus'), 'client.crt'))) await issueMonitoring(places, authority);
+  writeAll(places.of('grafana'), { 'admin-password': randomPassword() }, true);
   if (!existsSync(places.envFile)) {
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${plainValue(value)}`);
     writeFileSync(

@@ -47,6 +47,13 @@ export const issueCertificates = async (
     'client.crt': edge.cert,
     'ca.crt': ca,
   });
+  await issueMonitoring(places, authority);
+};
+
+/** For the scraper of metrics: it may ask the internal listeners, and holds no name of a service. */
+export const issueMonitoring = async (places: RegionPlaces, authority: Authority): Promise<void> => {
+  const { key, cert } = await authority.issue({ name: 'prometheus', hosts: [], usage: ['clientAuth'] });
+  writeAll(places.of('prometheus'), { 'client.key': key, 'client.crt': cert, 'ca.crt': authority.bundle() });
 };
 
 export const authorityFolder = (places: RegionPlaces) => join(places.folder, 'ca');

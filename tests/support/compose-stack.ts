@@ -105,14 +105,19 @@ export const createComposeStack = (project = `meridian-test-${process.pid}`) => 
           timeoutMs: 300_000,
         },
       ),
-    /** GET at a region's public origin, from this machine. */
-    get: async (id: StackRegion, path: string) => {
+    /** A request at a region's public origin, from this machine. */
+    ask: async (
+      id: StackRegion,
+      path: string,
+      parts: { method?: string; headers?: Record<string, string>; body?: string } = {},
+    ) => {
       const ca = readFileSync(caFile, 'utf8');
       const dispatcher = new Agent({ connect: { lookup: lookupLocalhost, ca } });
-      const { statusCode, body } = await request(addresses[id] + path, { dispatcher });
-      const answer = { status: statusCode, body: await body.json() };
+      const method = (parts.method ?? 'GET') as 'GET';
+      const { statusCode, headers, body } = await request(addresses[id] + path, { ...parts, method, dispatcher });
+      const text = await body.text();
       await dispatcher.close();
-      return answer;
+      return { status: statusCode, headers, body: text === '' ? undefined : JSON.parse(text) };
     },
     compose: (...args: string[]) => outcomeOf('docker', compose(...args), { env }),
     /** Runs a program in a running container. */
@@ -131,7 +136,7 @@ export const createComposeStack = (project = `meridian-test-${process.pid}`) => 
           ...volumes.flatMap((volume) => ['-v', volume]),
           container,
         ),
-        { env, timeoutMs: 60_000 },
+        { env, timeoutMs: 180_000 },
       ),
     /** SQL as the superuser of a service's database, on the container's own socket. */
     sql: (container: string, database: string, text: string) =>

@@ -13,6 +13,13 @@ properties=/opt/kafka/config/server.properties
 # Heap and the like are for the launcher, not for the broker's configuration.
 not_settings='^KAFKA_(OPTS|HEAP_OPTS|JVM_PERFORMANCE_OPTS|LOG4J_OPTS|JMX_OPTS)$'
 
+# The official entrypoint's rule (docker/resources/common-scripts/configure): a listener named SSL needs its keystore by these variables, or there is no start.
+if [[ $KAFKA_ADVERTISED_LISTENERS == *"SSL://"* ]]; then
+  for name in KAFKA_SSL_KEYSTORE_FILENAME KAFKA_SSL_KEY_CREDENTIALS KAFKA_SSL_KEYSTORE_CREDENTIALS; do
+    [ -n "${!name:-}" ] || { echo >&2 "$name not set: a listener named SSL needs it"; exit 1; }
+  done
+fi
+
 : > "$properties"
 for name in $(compgen -v | grep '^KAFKA_' | grep -Ev "$not_settings" | sort); do
   key=${name#KAFKA_}

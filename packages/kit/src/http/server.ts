@@ -19,6 +19,7 @@ import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoi
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Histogram, Registry } from 'prom-client';
+import { corsHeaders } from './cors.ts';
 import { createClientErrorHandler, refusalOf } from './errors.ts';
 import { createHealth, type Health, healthRoutes } from './health.ts';
 import { type PipelineOptions, parseBody, type Route, toFastifyRoute } from './pipeline.ts';
@@ -172,9 +173,9 @@ const addPlugins = (app: FastifyInstance, options: ServerOptions): void => {
     origin: [...options.corsOrigins],
     credentials: true,
     strictPreflight: false,
-    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'traceparent'],
-    exposedHeaders: ['x-request-id', 'retry-after', 'idempotency-replayed', 'location', 'allow'],
+    methods: corsHeaders.methods,
+    allowedHeaders: corsHeaders.allowed,
+    exposedHeaders: corsHeaders.exposed,
     maxAge: 600,
   });
 };
