@@ -12,6 +12,9 @@ const keyProblems = Object.values(refusalProblems);
 
 export { openAiError } from './openai-error.ts';
 
+// Against floods from one address. A backend's whole traffic may come from one, so it is far above what a single caller needs.
+const floodGuard = { max: 10_000, windowSeconds: 10 } as const;
+
 const contentPart = z.looseObject({ type: z.string().max(40) });
 const message = z.looseObject({
   role: z.string().max(40),
@@ -39,6 +42,7 @@ export const createChatCompletion = endpoint({
   }),
   answers: { 200: 'stream' },
   problems: [...keyProblems, insufficientBalance, modelUnknown, contentFilter, upstreamFailed],
+  limit: floodGuard,
 });
 
 export const listModels = endpoint({
@@ -57,6 +61,7 @@ export const listModels = endpoint({
     }),
   },
   problems: [...keyProblems],
+  limit: floodGuard,
 });
 
 export const endpoints = [createChatCompletion, listModels] as const;
