@@ -8,7 +8,8 @@ const balance = nanoAmount.describe('Available and held, after the crossing');
 export const balanceExhausted = event({
   type: 'balance-exhausted.v1',
   publishers: ['billing'],
-  description: 'The whole balance (available and held) went from above zero to zero or below. Reserving for a call is no crossing.',
+  description:
+    'The whole balance (available and held) went from above zero to zero or below. Reserving for a call is no crossing.',
   data: z.object({ balance, currency }),
 });
 
