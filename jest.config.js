@@ -9,5 +9,6 @@ export default {
   globalSetup: '<rootDir>/packages/testkit/src/jest/global-setup.ts',
   globalTeardown: '<rootDir>/packages/testkit/src/jest/global-teardown.ts',
   modulePathIgnorePatterns: ['<rootDir>/.meridian'],
-  testTimeout: 30_000,
+  // The first test that asks waits until database and broker have started.
+  testTimeout: 60_000,
 };

@@ -31,11 +31,21 @@ const ensure = async (standIn: (typeof standIns)[number]) => {
   progress(`${image}: built (stand-in)`);
 };
 
+/** Testcontainers' own cleaner; the tag is the one that testcontainers 12 asks for. Without it the tests' labelled clean-up does its work. */
+const cleaner = 'testcontainers/ryuk:0.14.0';
+const fetchCleaner = async () => {
+  if ((await label(cleaner)) !== undefined) return progress(`${cleaner}: present`);
+  progress(
+    `${cleaner}: ${(await pull(cleaner)) ? 'pulled' : 'cannot be pulled here; tests remove their containers without it'}`,
+  );
+};
+
 try {
   await run('docker', ['info'], { timeoutMs: 20_000 }).catch(() => {
     throw new Error('no Docker engine answers: install and start one (Debian: apt-get install docker.io)');
   });
   for (const standIn of standIns) await ensure(standIn);
+  await fetchCleaner();
 } catch (error) {
   console.error(`images: ${(error as Error).message}`);
   process.exit(1);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type JestReport, summarise } from './test/summary.ts';
+import { type JestReport, slowest, summarise } from './test/summary.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const args = process.argv.slice(2);
@@ -31,6 +31,7 @@ const status = await new Promise<number>((done, fail) => {
 const filtered = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
 if (existsSync(reportFile)) {
   const report = JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport;
+  for (const line of slowest(report, root)) console.log(line);
   for (const line of summarise(report, { filtered })) console.log(line);
 } else if (status !== 0) console.log('0 passed, 0 failed: jest ended before it ran a test');
 rmSync(folder, { recursive: true, force: true });

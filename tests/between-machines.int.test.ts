@@ -9,8 +9,10 @@ import { grantApplication } from '@meridian/kit/db/application-role.ts';
 import { assertMigrated, migrate } from '@meridian/kit/db/migrate.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { createServer, type HttpServer } from '@meridian/kit/http/server.ts';
+import { watchCertificate } from '@meridian/kit/run/certificate-expiry.ts';
 import { assertMode, databaseMistakes, type RegionTls, regionDispatcher } from '@meridian/kit/run/production.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
+import { createMetrics } from '@meridian/kit/telemetry/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '@meridian/testkit/postgres/test-database.ts';
 import { sql } from 'kysely';
 import pg from 'pg';
@@ -145,6 +147,46 @@ describe('the mode of a service', () => {
     expect(() => assertMode('billing', { ...full, EVENT_BUS_URL: 'postgres://u:p@h/bus' }, now)).toThrow(
       'EVENT_BUS_URL must be a kafka:// address',
     );
+  });
+  test('production refuses a certificate of another authority or with another key, and believes both authorities during a rotation', async () => {
+    const at = join(folder, 'issuer-ca');
+    const own = await tlsOf(await openAuthority(at, 'cn'), 'billing');
+    const foreign = await tlsOf(await openAuthority(join(folder, 'issuer-foreign-ca'), 'cn'), 'billing');
+    const check = ({ key, cert, ca }: RegionTls, later = 0) =>
+      assertMode(
+        'billing',
+        {
+          ...shared,
+          MERIDIAN_MODE: 'production',
+          INTERNAL_TLS_KEY: key,
+          INTERNAL_TLS_CERT: cert,
+          INTERNAL_TLS_CA: ca,
+        },
+        new Date(now.getTime() + later),
+      );
+    expect(() => check({ ...own, ca: foreign.ca })).toThrow(
+      /INTERNAL_TLS_CERT was not issued by the authority in INTERNAL_TLS_CA.*rotate <id> certificates/,
+    );
+    expect(() => check({ ...own, key: foreign.key })).toThrow('INTERNAL_TLS_KEY is not the key of INTERNAL_TLS_CERT');
+    expect(() => check(own, 4_000 * 86_400_000)).toThrow('the authority in INTERNAL_TLS_CA has expired');
+    retireAuthority(at);
+    const next = await tlsOf(await openAuthority(at, 'cn'), 'billing');
+    expect(() => check({ ...own, ca: next.ca })).not.toThrow();
+    expect(() => check(next)).not.toThrow();
+  });
+  test('the time that the certificate has left is a metric', async () => {
+    const tls = await tlsOf(await openAuthority(join(folder, 'expiry-ca'), 'cn'), 'billing');
+    const metrics = createMetrics({ processMetrics: false });
+    let at = now;
+    watchCertificate(metrics, tls, () => at);
+    const left = async () => {
+      const text = await metrics.registry.metrics();
+      return Number(/^tls_certificate_expires_seconds (\S+)$/m.exec(text)?.[1]);
+    };
+    const days = 86_400;
+    expect(await left()).toBeGreaterThan(396 * days);
+    at = new Date(now.getTime() + 398 * days * 1_000);
+    expect(await left()).toBeLessThan(0);
   });
   test.each(['', '?sslmode=require', '?sslmode=verify-ca&sslrootcert=/x', '?sslmode=disable'])(
     'a database address that ends with "%s" is refused without being told',

@@ -14,7 +14,7 @@ import { newId } from '@meridian/kit/ids.ts';
 import { historyMigrations } from '@meridian/testkit/event-bus/history.ts';
 import { log, now, region, stepTaken } from '@meridian/testkit/event-bus/parts.ts';
 import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
-import { startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
+import { flushedPerMessage, startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
 import { type RunningPostgres, startPostgres } from '@meridian/testkit/postgres/start-postgres.ts';
 import pg from 'pg';
 import type { Ask, PartOrders, Told } from './events-part.ts';
@@ -253,7 +253,8 @@ export const eventsBench = async (progress: (line: string) => void): Promise<Fig
       const embedded: Ground = { name: 'postgres', postgres, busUrl, declareTopic: async () => undefined, progress };
       figures.push(...(await measureLatency(embedded)), ...(await measureDrain(embedded)));
 
-      const kafka = await startKafka({ brokers: 1 });
+      // With the setting of a production node, which has the disk's time in every figure.
+      const kafka = await startKafka({ brokers: 1, settings: flushedPerMessage });
       const admin = createKafkaAdmin(createKafkaClient({ brokers: kafka.brokers, clientId: 'bench', log }));
       try {
         const declareTopic = async (name: string) =>

@@ -7,9 +7,13 @@ import { join } from 'node:path';
 import { call } from '@meridian/client/client.ts';
 import { createSession, endSession, type Identifier, refreshSession, sendCode } from '@meridian/contracts/identity.ts';
 import { listKeys } from '@meridian/contracts/key-issuance.ts';
+import { ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
+import { topicsOf } from '@meridian/kit/events/topics.ts';
 import { profiles } from '@meridian/regions/region.ts';
 import { startEmbedded } from '@meridian/testkit/embedded/embedded.ts';
 import { regionPorts } from '@meridian/testkit/embedded/ports.ts';
+import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
+import { startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
 import { startPostgres } from '@meridian/testkit/postgres/start-postgres.ts';
 import Fastify from 'fastify';
 import pg from 'pg';
@@ -82,71 +86,94 @@ const startBare = async (dataDir: string) => {
   };
 };
 
-export const sessionsBench = async (progress: (line: string) => void): Promise<Figure[]> => {
+/** A copy of one region whose events go by `busUrl`, or by the Postgres event log. */
+const openCopy = async (folder: string, busUrl?: string) => {
   const profile = profiles[region];
   if (profile === undefined) throw new Error(`there is no profile ${region}`);
-  const folder = mkdtempSync(join(tmpdir(), 'meridian-bench-sessions-'));
-  const copy = await startEmbedded({ dataDir: folder, portBase, profiles: [profile], logLevel: 'error' });
-  const bare = await startBare(join(folder, 'bare'));
+  const copy = await startEmbedded({
+    dataDir: folder,
+    portBase,
+    profiles: [profile],
+    logLevel: 'error',
+    ...(busUrl && { busUrl }),
+  });
   const ports = regionPorts(portBase, 0);
   const baseUrl = `http://127.0.0.1:${ports.publicOf.identity}`;
   const keysUrl = `http://127.0.0.1:${ports.publicOf['key-issuance']}`;
-  try {
-    const askForCode = async () => {
-      const identifier: Identifier = { kind: 'email', value: `${randomUUID()}@bench.example` };
-      const { body } = await call(sendCode, {
-        baseUrl,
-        headers: fromSomewhere(),
-        body: { identifier, purpose: 'login' },
-      });
-      for (;;) {
-        const answer = await fetch(`${copy.sandbox}/inbox/messages?to=${encodeURIComponent(identifier.value)}`);
-        const { messages } = (await answer.json()) as { messages: { code: string }[] };
-        if (messages[0]) return { identifier, codeId: body.codeId, code: messages[0].code };
-        await new Promise((resolve) => setTimeout(resolve, 10));
+  const { termsVersion } = profile.registration;
+  const askForCode = async () => {
+    const identifier: Identifier = { kind: 'email', value: `${randomUUID()}@bench.example` };
+    const { body } = await call(sendCode, {
+      baseUrl,
+      headers: fromSomewhere(),
+      body: { identifier, purpose: 'login' },
+    });
+    for (;;) {
+      const answer = await fetch(`${copy.sandbox}/inbox/messages?to=${encodeURIComponent(identifier.value)}`);
+      const { messages } = (await answer.json()) as { messages: { code: string }[] };
+      if (messages[0]) return { identifier, codeId: body.codeId, code: messages[0].code };
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  return {
+    askForCode,
+    signIn: async (code: Awaited<ReturnType<typeof askForCode>>) =>
+      (await call(createSession, { baseUrl, headers: fromSomewhere(), body: { ...code, termsVersion } })).body,
+    /** Uses refresh tokens one after the other. */
+    refreshOften: async (first: string | null) => {
+      let token = first ?? '';
+      for (let round = 0; round < rounds; round += 1) {
+        const parts = { baseUrl, headers: fromSomewhere(), body: { refreshToken: token } };
+        token = (await call(refreshSession, parts)).body.refreshToken ?? '';
       }
-    };
-    const { termsVersion } = profile.registration;
-    const signIn = async (code: Awaited<ReturnType<typeof askForCode>>) =>
-      (await call(createSession, { baseUrl, headers: fromSomewhere(), body: { ...code, termsVersion } })).body;
+    },
+    /** How long key-issuance still takes a token after identity has answered that its session ended, in ms. */
+    lifeAfterRevocation: async (accessToken: string) => {
+      const list = () => call(listKeys, { baseUrl: keysUrl, headers: fromSomewhere(), token: accessToken, query: {} });
+      await list();
+      await call(endSession, { baseUrl, headers: fromSomewhere(), token: accessToken });
+      const began = performance.now();
+      const works = () =>
+        list().then(
+          () => true,
+          (error: { code?: string }) => error.code !== 'unauthenticated',
+        );
+      while (await works()) if (performance.now() - began > 60_000) throw new Error('a revoked session lives on');
+      return performance.now() - began;
+    },
+    stop: copy.stop,
+  };
+};
+type Copy = Awaited<ReturnType<typeof openCopy>>;
+
+/** Lives of eight revoked sessions in each repetition. */
+const measureLives = async ({ askForCode, signIn, lifeAfterRevocation }: Copy, transport: string) => {
+  const lives: number[] = [];
+  for (let repetition = 1; repetition <= repetitions; repetition += 1) {
+    const codes = await inParallel(Array.from({ length: 8 }), askForCode);
+    for (const code of codes) lives.push(await lifeAfterRevocation((await signIn(code)).accessToken));
+  }
+  return [
+    figure('sessions', `revoked_session_lives_${transport}`, lives, 'ms', null),
+    figure('sessions', `revoked_session_lives_${transport}_worst`, [Math.max(...lives)], 'ms', null),
+  ];
+};
+
+const measureRates = async (copy: Copy, folder: string, progress: (line: string) => void) => {
+  const bare = await startBare(join(folder, 'bare'));
+  try {
     const rates = { bare: [] as number[], refresh: [] as number[], code: [] as number[] };
-    const lives: number[] = [];
     for (let repetition = 1; repetition <= repetitions; repetition += 1) {
-      const codes = await inParallel(Array.from({ length: people }), askForCode);
+      const codes = await inParallel(Array.from({ length: people }), copy.askForCode);
       const floor = await rateOf(
         Array.from({ length: people * rounds }, (_, id) => id),
         bare.hit,
       );
-      const verified = await rateOf(codes, signIn);
-      const refreshed = await rateOf(verified.results, async ({ refreshToken }) => {
-        let token = refreshToken ?? '';
-        for (let round = 0; round < rounds; round += 1) {
-          const { body } = await call(refreshSession, {
-            baseUrl,
-            headers: fromSomewhere(),
-            body: { refreshToken: token },
-          });
-          token = body.refreshToken ?? '';
-        }
-      });
+      const verified = await rateOf(codes, copy.signIn);
+      const refreshed = await rateOf(verified.results, ({ refreshToken }) => copy.refreshOften(refreshToken));
       rates.bare.push(floor.rate);
       rates.code.push(verified.rate);
       rates.refresh.push(refreshed.rate * rounds);
-      for (const { accessToken } of verified.results.slice(0, 8)) {
-        const list = () =>
-          call(listKeys, { baseUrl: keysUrl, headers: fromSomewhere(), token: accessToken, query: {} });
-        await list();
-        await call(endSession, { baseUrl, headers: fromSomewhere(), token: accessToken });
-        const began = performance.now();
-        while (
-          await list().then(
-            () => true,
-            (error: { code?: string }) => error.code !== 'unauthenticated',
-          )
-        )
-          if (performance.now() - began > 60_000) throw new Error('a revoked session lives on');
-        lives.push(performance.now() - began);
-      }
       const last = (name: keyof typeof rates) => rates[name].at(-1)?.toFixed(0);
       progress(
         `sessions ${repetition}/${repetitions}: bare ${last('bare')}/s, refresh ${last('refresh')}/s, code ${last('code')}/s`,
@@ -159,12 +186,45 @@ export const sessionsBench = async (progress: (line: string) => void): Promise<F
       figure('sessions', 'code_rate', rates.code, '1/s', null),
       figure('sessions', 'refresh_vs_bare', ratio('refresh'), '', null),
       figure('sessions', 'code_vs_bare', ratio('code'), '', null),
-      figure('sessions', 'revoked_session_lives', lives, 'ms', null),
-      figure('sessions', 'revoked_session_lives_worst', [Math.max(...lives)], 'ms', null),
     ];
   } finally {
     await bare.stop();
-    await copy.stop();
+  }
+};
+
+/** Lives of revoked sessions where events go by Kafka. */
+const onKafka = async (folder: string): Promise<Figure[]> => {
+  const kafka = await startKafka({ brokers: 1 });
+  try {
+    await ensureTopics({ ask: kafka.ask }, topicsOf(region));
+    const copy = await openCopy(join(folder, 'kafka'), `kafka://${kafka.brokers.join(',')}`);
+    try {
+      return await measureLives(copy, 'kafka');
+    } finally {
+      await copy.stop();
+    }
+  } finally {
+    await kafka.stop();
+  }
+};
+
+export const sessionsBench = async (progress: (line: string) => void): Promise<Figure[]> => {
+  if (!(await kafkaEngineAvailable()))
+    throw new Error('the figures of Kafka need a container engine with the image: npm run images');
+  const folder = mkdtempSync(join(tmpdir(), 'meridian-bench-sessions-'));
+  try {
+    const copy = await openCopy(join(folder, 'postgres'));
+    const figures: Figure[] = [];
+    try {
+      figures.push(...(await measureRates(copy, folder, progress)));
+      progress('sessions: lives of revoked sessions on the Postgres event log');
+      figures.push(...(await measureLives(copy, 'postgres')));
+    } finally {
+      await copy.stop();
+    }
+    progress('sessions: lives of revoked sessions on Kafka');
+    return [...figures, ...(await onKafka(folder))];
+  } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 };

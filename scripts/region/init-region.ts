@@ -10,6 +10,7 @@ import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { drawRegion, type RegionSecrets } from '@meridian/testkit/embedded/secrets.ts';
 import { outsideEnv, serviceEnv } from '@meridian/testkit/embedded/service-env.ts';
 import { openAuthority } from './certificates.ts';
+import { drawClusterId } from './draw-cluster-id.ts';
 import type { SandboxAccess } from './init-sandbox.ts';
 import { authorityFolder, issueCertificates } from './issue-certificates.ts';
 import { databaseNames, internalPort, publicPort, type RegionPlaces, storedServices } from './layout.ts';
@@ -66,7 +67,7 @@ const settingsOf = ({ profile, directory, places, port, sandbox }: InitOptions):
     API_HOST: new URL(own.addresses.api).hostname,
     MODEL_HOST: new URL(own.addresses.baseUrls.payg).hostname,
     EDGE_PORT: String(port),
-    KAFKA_CLUSTER_ID: randomBytes(16).toString('base64url'),
+    KAFKA_CLUSTER_ID: drawClusterId(),
     MERIDIAN_IMAGE: 'meridian/service:local',
     CONTAINER_UID: String(uid),
     CONTAINER_GID: String(gid),

@@ -21,7 +21,12 @@ export type SandboxAccess = {
   readonly view: (region: string) => OperatorView;
 };
 
-type World = { models: unknown; staff: unknown; redirectUris: Record<string, string[]> };
+type World = {
+  models: unknown;
+  staff: unknown;
+  redirectUris: Record<string, string[]>;
+  apiOrigins: Record<string, string>;
+};
 
 /** Draws what is missing: credentials for `region`, the sandbox's certificate, its models and staff. */
 export const initSandbox = async (regions: string, region: string, origin: string): Promise<SandboxAccess> => {
@@ -34,9 +39,15 @@ export const initSandbox = async (regions: string, region: string, origin: strin
   if (drawn) writeSecret(files.secrets, JSON.stringify(all));
 
   const { models, staff } = sandboxConfig(all, sandboxPorts, Object.values(profiles), () => undefined);
-  const { redirectUris = {} } = readJson<World>(files.world) ?? {};
+  const { redirectUris = {}, apiOrigins = {} } = readJson<World>(files.world) ?? {};
   const callback = `${origin}/staff/v1/sign-in/callback`;
-  writeSecret(files.world, JSON.stringify({ models, staff, redirectUris: { ...redirectUris, [region]: [callback] } }));
+  const world: World = {
+    models,
+    staff,
+    redirectUris: { ...redirectUris, [region]: [callback] },
+    apiOrigins: { ...apiOrigins, [region]: origin },
+  };
+  writeSecret(files.world, JSON.stringify(world));
 
   const authority = await openAuthority(join(regions, 'sandbox', 'ca'), 'sandbox');
   if (!existsSync(join(folder, 'server.crt'))) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type JestReport, summarise } from './summary.ts';
+import { type JestReport, slowest, summarise } from './summary.ts';
 
 function report(tests: { status: string; title: string; in?: string }[], brokenFiles = 0): JestReport {
   const count = (status: string) => tests.filter((one) => one.status === status).length;
@@ -12,9 +12,25 @@ function report(tests: { status: string; title: string; in?: string }[], brokenF
     numPassedTests: count('passed'),
     numFailedTests: count('failed'),
     numRuntimeErrorTestSuites: brokenFiles,
-    testResults: [{ name: 'a.test.ts', assertionResults }],
+    testResults: [{ name: '/root/a.test.ts', startTime: 0, endTime: 900, assertionResults }],
   };
 }
+
+test('the slowest files come first, at most ten, in whole seconds', () => {
+  const file = (name: string, seconds: number) => ({
+    name: `/repo/${name}`,
+    startTime: 1_000,
+    endTime: 1_000 + seconds * 1_000,
+    assertionResults: [],
+  });
+  const many = Array.from({ length: 12 }, (_, i) => file(`n${i}.test.ts`, 20 + i));
+  expect(slowest({ ...report([]), testResults: [file('quick.test.ts', 3), file('a.test.ts', 325)] }, '/repo')).toEqual([
+    '  325 s  a.test.ts',
+  ]);
+  const lines = slowest({ ...report([]), testResults: many }, '/repo');
+  expect(lines).toHaveLength(10);
+  expect(lines[0]).toBe('   31 s  n11.test.ts');
+});
 
 describe('closing lines of a test run', () => {
   test('count what passed and failed, a file that could not be loaded too', () => {

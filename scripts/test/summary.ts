@@ -3,11 +3,25 @@ export type JestReport = {
   numPassedTests: number;
   numFailedTests: number;
   numRuntimeErrorTestSuites: number;
-  testResults: { name: string; assertionResults: { status: string; title: string; ancestorTitles: string[] }[] }[];
+  testResults: {
+    name: string;
+    startTime: number;
+    endTime: number;
+    assertionResults: { status: string; title: string; ancestorTitles: string[] }[];
+  }[];
 };
 
 /** The mark of a test that needs what is not there, e.g. '[needs kafka] replays after a rebalance'. */
 const NEEDS = /^\[needs ([a-z0-9 -]+)\] /;
+
+/** Files that took longest, in seconds: where a slow run is mended. Files of under ten seconds are not worth a line. */
+export const slowest = (report: JestReport, root: string): string[] =>
+  report.testResults
+    .map(({ name, startTime, endTime }) => ({ name, seconds: Math.round((endTime - startTime) / 1_000) }))
+    .filter(({ seconds }) => seconds >= 10)
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, 10)
+    .map(({ name, seconds }) => `${String(seconds).padStart(5)} s  ${name.replace(`${root}/`, '')}`);
 
 /**
  * The closing lines of a test run, the plain counts last but for what did not run. A file that could not be loaded counts as a failure.

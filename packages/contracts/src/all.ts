@@ -3,12 +3,15 @@ import { endpoints as billing } from './billing.ts';
 import { type EndpointDefinition, isInternal, type ServiceName } from './endpoint.ts';
 import { endpoints as gateway } from './gateway.ts';
 import { endpoints as identity } from './identity.ts';
+import { loginEndpoints } from './identity-logins.ts';
+import { endpoints as recovery } from './identity-recovery.ts';
+import { endpoints as staff } from './identity-staff.ts';
 import { endpoints as keyIssuance } from './key-issuance.ts';
 import { endpoints as moderation } from './moderation.ts';
 import { endpoints as verification } from './verification.ts';
 
 export const endpointsOf: Readonly<Record<ServiceName, readonly EndpointDefinition[]>> = {
-  identity,
+  identity: [...identity, ...loginEndpoints, ...recovery, ...staff],
   verification,
   billing,
   'key-issuance': keyIssuance,

@@ -1,4 +1,4 @@
-// identity: regions, codes, sessions, the account and its cancellation, staff sign-in.
+// identity: regions, codes, sessions, the account and its cancellation. Staff: identity-staff.ts.
 import { z } from 'zod';
 import {
   accountCancelled,
@@ -13,7 +13,7 @@ import {
   regionMismatch,
   timestamp,
 } from './common.ts';
-import { endpoint, staffRoles } from './endpoint.ts';
+import { endpoint } from './endpoint.ts';
 import { retainedClass, sagaId } from './events/lifecycle.ts';
 import { problem } from './problem.ts';
 
@@ -49,6 +49,12 @@ export const originNotAllowed = problem('origin_not_allowed', 403, 'This request
 export const credentialsInvalid = problem('credentials_invalid', 401, 'Address or password is wrong');
 /** Carries `challenge` and `factors`; the sign-in goes on at /v1/sessions/second-factor. */
 export const secondFactorRequired = problem('second_factor_required', 403, 'A second factor completes this sign-in');
+/** Carries `challenge` and `proofs`; the sign-in goes on at /v1/sessions/second-proof, or ends there with "this is not mine". */
+export const secondProofRequired = problem(
+  'second_proof_required',
+  403,
+  'A code alone does not open this account: numbers change hands; show a second proof',
+);
 export const factorInvalid = problem(
   'factor_invalid',
   401,
@@ -171,7 +177,7 @@ export const tokens = z.strictObject({
 /** Where a refresh token goes. `cookie`: `__Host-meridian-refresh`, for browsers; `body` (the default): for native apps. */
 export const delivery = z.enum(['cookie', 'body']);
 
-const deviceId = z
+export const deviceId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{16,64}$/)
   .optional()
@@ -204,6 +210,7 @@ export const createSession = endpoint({
     regionMismatch,
     originNotAllowed,
     secondFactorRequired,
+    secondProofRequired,
   ],
   limit: { max: 60, windowSeconds: 60 },
 });
@@ -245,7 +252,9 @@ export const getAccount = endpoint({
     200: z.strictObject({
       accountId,
       region: regionId,
-      status: z.enum(['active']),
+      status: z
+        .enum(['active', 'phone_detached'])
+        .describe('phone_detached: its number has a new holder; add another address'),
       createdAt: timestamp,
       displayName: z.string().nullable(),
       language: z.string().nullable().describe('Of messages; null: the first of the region'),
@@ -307,11 +316,14 @@ export const cancelAccount = endpoint({
   path: '/v1/account/cancellation',
   summary: 'Cancel the account',
   description:
-    'Needs a fresh code (purpose reauthenticate) of at most 5 minutes ago. Answers 200 `cancelled` only when every service has acknowledged the fence: from that answer on no key of the account verifies. Otherwise 202 `cancelling`, and the status resource tells the rest.',
+    'Needs a code (purpose reauthenticate), or, without one, a fresh proof made in this session after the sign-in. Answers 200 `cancelled` only when every service has acknowledged the fence: from that answer on no key of the account verifies. Otherwise 202 `cancelling`, and the status resource tells the rest.',
   auth: { kind: 'user' },
   body: z.strictObject({
-    codeId: idOf('cod'),
-    code: z.string().regex(/^[0-9]{6}$/),
+    codeId: idOf('cod').optional(),
+    code: z
+      .string()
+      .regex(/^[0-9]{6}$/)
+      .optional(),
     consequencesVersion: z.string().max(100),
     reason: personText(500).optional(),
   }),
@@ -398,46 +410,6 @@ export const introspectToken = endpoint({
   problems: [],
 });
 
-export const startStaffSignIn = endpoint({
-  id: 'startStaffSignIn',
-  service: 'identity',
-  method: 'GET',
-  path: '/staff/v1/sign-in',
-  summary: "Begin staff sign-in at the operator's OpenID provider",
-  description:
-    'Redirects with PKCE (S256), nonce and a state that is bound to this browser by a cookie; single use, 10 minutes.',
-  auth: { kind: 'none' },
-  answers: { 302: null },
-  problems: [],
-  limit: { max: 60, windowSeconds: 60 },
-});
-
-export const finishStaffSignIn = endpoint({
-  id: 'finishStaffSignIn',
-  service: 'identity',
-  method: 'GET',
-  path: '/staff/v1/sign-in/callback',
-  summary: 'Where the OpenID provider sends staff back to',
-  auth: { kind: 'none' },
-  query: z.looseObject({
-    state: z.string().max(200),
-    code: z.string().max(2000).optional(),
-    error: z.string().max(200).optional(),
-    iss: z.string().max(500).optional(),
-  }),
-  answers: {
-    200: z.strictObject({
-      accessToken: z.string(),
-      tokenType: z.literal('Bearer'),
-      expiresIn: z.number().int(),
-      staffId: z.string(),
-      roles: z.array(z.enum(staffRoles)),
-    }),
-  },
-  problems: [signInFailed, roleMissing],
-  limit: { max: 60, windowSeconds: 60 },
-});
-
 export const getSecurityEmail = endpoint({
   id: 'getSecurityEmail',
   service: 'identity',
@@ -466,7 +438,7 @@ const credential = z.looseObject({
   response: z.looseObject({ clientDataJSON: z.string().min(1).max(4096) }),
   clientExtensionResults: z.looseObject({}),
 });
-const passkeyProof = z.strictObject({ method: z.literal('passkey'), challengeId: idOf('chl'), credential });
+export const passkeyProof = z.strictObject({ method: z.literal('passkey'), challengeId: idOf('chl'), credential });
 
 /** A code with purpose `reauthenticate`; where a second factor is on, only that counts. */
 const proof = z.discriminatedUnion('method', [
@@ -645,7 +617,7 @@ export const listSecurityLog = endpoint({
   problems: [],
 });
 
-const password = z.string().min(10).max(128);
+export const password = z.string().min(10).max(128);
 
 export const setPassword = endpoint({
   id: 'setPassword',
@@ -894,7 +866,5 @@ export const endpoints = [
   removePasskey,
   challengePasskey,
   signInByPasskey,
-  startStaffSignIn,
-  finishStaffSignIn,
   getSecurityEmail,
 ] as const;

@@ -29,5 +29,9 @@ export const problemBody = z.looseObject({
   detail: z.string().optional().describe('What happened and what to do next, for a person'),
   requestId: z.string(),
   errors: z.array(invalidPart).optional(),
+  helpCentre: z
+    .url()
+    .optional()
+    .describe('With every refusal of a sign-in, a registration or a recovery: where a person finds help'),
 });
 export type ProblemBody = z.infer<typeof problemBody>;

@@ -99,7 +99,7 @@ export const getVerificationStanding = endpoint({
   method: 'GET',
   path: '/internal/v1/verifications/{accountId}',
   summary: 'Whether an account is verified, asked once by billing when its own copy says no',
-  auth: { kind: 'service', callers: ['billing'] },
+  auth: { kind: 'service', callers: ['billing', 'identity'] },
   params: z.strictObject({ accountId }),
   answers: {
     200: z.strictObject({ accountId, verified: z.boolean(), kind: z.enum(['personal', 'enterprise']).nullable() }),
@@ -107,10 +107,25 @@ export const getVerificationStanding = endpoint({
   problems: [regionMismatch],
 });
 
+export const matchRealName = endpoint({
+  id: 'matchRealName',
+  service: 'verification',
+  method: 'POST',
+  path: '/internal/v1/verifications/match',
+  summary: 'Whether a name and a number are those the account was verified with',
+  description:
+    'Answers match or no match, and nothing else: an account that is unknown, or verified by nobody, matches nobody. Ten questions a day for one account, counted for unknown ones as well.',
+  auth: { kind: 'service', callers: ['identity'] },
+  body: z.strictObject({ accountId, name: personText(60), number: z.string().trim().min(15).max(18) }),
+  answers: { 200: z.strictObject({ match: z.boolean() }) },
+  problems: [regionMismatch, verificationAttemptsUsed],
+});
+
 export const submissionId = idOf('sub');
 export const endpoints = [
   getVerification,
   submitPersonalVerification,
   getVerificationStanding,
+  matchRealName,
   fenceVerification,
 ] as const;

@@ -6,7 +6,13 @@ import { z } from 'zod';
 const schema = z.object({ brokers: z.array(z.string()), partitions: z.number().optional() });
 
 /** Faults are noticed sooner than in production. */
-export const testTiming = { sessionMs: 4_000, rebalanceMs: 10_000, fetchWaitMs: 100, watchdogMs: 30_000 };
+export const testTiming = {
+  sessionMs: 10_000,
+  handlerMs: 4_900,
+  rebalanceMs: 10_000,
+  fetchWaitMs: 100,
+  watchdogMs: 30_000,
+};
 
 export const createBus = (config: unknown) =>
   createKafkaBus({

@@ -15,6 +15,7 @@ import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { busOf, declared, keepTaking, openStages } from './kafka-stage.ts';
 
 const patience = 60_000;
+const longer = { timeoutMs: patience };
 
 describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
   let kafka: RunningKafka;
@@ -169,40 +170,41 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
         brokers: kafka.proxied,
         clientId: 'unsafe',
         log,
-        requestTimeoutMs: 1_500,
+        requestTimeoutMs: 5_000,
       }).producer({ idempotent: true, maxInFlightRequests: 1, retry: { retries: 1, initialRetryTime: 100 } });
       await producer.connect();
       const send = (id: string) =>
         producer.send({ topic, messages: [{ partition: 0, key: 'k', value: '{}', headers: { eventid: id } }] });
-      await send('event-0');
+      await waitFor(() => send('event-0'), longer);
       proxy.swallowAnswers = true;
       await expect(send('event-1')).rejects.toThrow();
       proxy.swallowAnswers = false;
       proxy.cut();
-      const answers = await waitFor(() => send('event-2'));
+      const answers = await waitFor(() => send('event-2'), longer);
       await producer.disconnect();
       // Acknowledged with errorCode 0, at the offset of event-1: the broker took it for event-1 sent again.
       expect(answers).toMatchObject([{ errorCode: 0, baseOffset: '1' }]);
       expect(await allStored(topic)).toEqual(['event-0', 'event-1']);
-    }, 120_000);
+    }, 240_000);
 
     test('with the adapter the next event is stored, and the rejected one when it is sent again', async () => {
       const topic = 'cn.safe-two.events';
       const proxy = await prepare(topic);
       const [account = ''] = accountsOn(0);
-      const bus = busOf(kafka.proxied, { requestTimeoutMs: 1_500, sendDeadlineMs: 3_000 });
-      await bus.publish([record(topic, account, 'event-0')]);
+      const bus = busOf(kafka.proxied, { requestTimeoutMs: 5_000, sendDeadlineMs: 6_000 });
+      const publish = (id: string) => bus.publish([record(topic, account, id)]).then(() => true);
+      await waitFor(() => publish('event-0'), longer);
       proxy.swallowAnswers = true;
-      await expect(bus.publish([record(topic, account, 'event-1')])).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(publish('event-1')).rejects.toMatchObject({ code: 'unavailable' });
       proxy.swallowAnswers = false;
       proxy.cut();
-      await waitFor(() => bus.publish([record(topic, account, 'event-2')]).then(() => true));
-      await bus.publish([record(topic, account, 'event-1')]);
+      await waitFor(() => publish('event-2'), longer);
+      await waitFor(() => publish('event-1'), longer);
       await bus.close(2_000);
       const ids = await allStored(topic);
       expect(new Set(ids)).toEqual(new Set(['event-0', 'event-1', 'event-2']));
       // Duplicates are allowed, and show that the first event-1 had arrived although its answer was lost.
       expect(ids.filter((id) => id === 'event-1').length).toBeGreaterThan(1);
-    }, 120_000);
+    }, 240_000);
   });
 });

@@ -1,22 +1,36 @@
-// One broker and what happens to it, and what strangers write to a topic.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+// One broker and what happens to it, and what strangers write to a topic: nothing is lost, and the operator reads it in lines and metrics.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
 import { listParked } from '@meridian/kit/events/parking.ts';
 import { newId } from '@meridian/kit/ids.ts';
-import type { Orders } from '@meridian/testkit/event-bus/child.ts';
 import { readEffects } from '@meridian/testkit/event-bus/history.ts';
-import { consumerOf, log, newMetrics, now, region, relayOf, takeStep } from '@meridian/testkit/event-bus/parts.ts';
+import { consumerOf, log, now, region, relayOf, takeStep } from '@meridian/testkit/event-bus/parts.ts';
 import { newAccount, quiesce, type Stage, until, verdict } from '@meridian/testkit/event-bus/stage.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
 import { type RunningKafka, startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
-import { adminOf, busOf, declared, keepTaking, openStages, takeSteps } from './kafka-stage.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
+import { sql } from 'kysely';
+import { runEvents } from '../src/run/events-command.ts';
+import {
+  adminOf,
+  busOf,
+  declared,
+  type Heard,
+  heardConsumer,
+  heardRelay,
+  keepTaking,
+  listenIn,
+  openStages,
+  takeSteps,
+} from './kafka-stage.ts';
 
-const patience = 40_000;
+const patience = 60_000;
+const relayFailed = 'relay of a batch failed, will be repeated';
+const cannotJoin = 'cannot join the event bus, will try again';
+
+const isMissing = (error: unknown) => (error as { code?: string }).code === 'topic_missing';
 
 describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
   let kafka: RunningKafka;
@@ -31,119 +45,33 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
   }, 60_000);
 
   const startRelay = (stage: Stage) => stage.keep(relayOf(stage.source.db, stage.bus, stage.topic)).start();
-  const startConsumer = (stage: Stage, bus = stage.bus, metrics = newMetrics()) =>
-    stage.keep(consumerOf(stage.target.db, bus, stage.topic, { group: stage.group, metrics })).start();
+  const startConsumer = (stage: Stage) =>
+    stage.keep(consumerOf(stage.target.db, stage.bus, stage.topic, { group: stage.group })).start();
+  /** Relay and consumer of one program, as its operator hears them, on a bus that writes to the same log. */
+  const startHeard = async (stage: Stage) => {
+    const heard = listenIn();
+    const bus = busOf(kafka.proxied, { log: heard.log, partitions: 4 });
+    stage.keep({ stop: () => bus.close(5_000) });
+    heardRelay(stage, heard, bus);
+    await heardConsumer(stage, heard, bus).start();
+    return heard;
+  };
+  const effects = async (stage: Stage) => (await readEffects(stage.target.db)).length;
+  const rowsOf = async (stage: Stage) => (await sql`select 1 from outbox`.execute(stage.source.db.read)).rows.length;
   const settled = async (stage: Stage, count: number) => {
     await quiesce(stage, patience);
     expect(await verdict(stage)).toEqual([]);
     expect(await readEffects(stage.target.db)).toHaveLength(count);
   };
 
-  describe('members of a group', () => {
-    test(
-      'members come and go in the middle of batches: nothing is lost, doubled or out of order',
-      () =>
-        stages.onStage(async (stage) => {
-          startRelay(stage);
-          await startConsumer(stage);
-          const steps = keepTaking(stage);
-          for (let round = 0; round < 3; round += 1) {
-            const bus = stage.newBus();
-            const guest = consumerOf(stage.target.db, bus, stage.topic, { group: stage.group });
-            const before = (await readEffects(stage.target.db)).length;
-            await guest.start();
-            await until('work goes on', patience, async () => (await readEffects(stage.target.db)).length > before);
-            await guest.stop();
-          }
-          await steps.stop();
-          await settled(stage, steps.taken());
-        }),
-      90_000,
-    );
-
-    test(
-      'a member paused beyond its session wakes up as a zombie: its effects and offsets do no harm',
-      () =>
-        stages.onStage(async (stage) => {
-          startRelay(stage);
-          const { module, config } = stages.transport;
-          const orders: Orders = {
-            part: 'consumer',
-            databaseUrl: stage.target.url,
-            bus: { module, config },
-            topic: stage.topic,
-            group: stage.group,
-            steps: [],
-            dieAt: { point: 'before-publish', nth: 1 }, // a consumer never comes there
-          };
-          const script = fileURLToPath(import.meta.resolve('@meridian/testkit/event-bus/child.ts'));
-          const child = spawn(process.execPath, [script, JSON.stringify(orders)], {
-            stdio: ['ignore', 'inherit', 'inherit'],
-            env: { ...process.env, NODE_OPTIONS: '' },
-          });
-          const exited = once(child, 'exit');
-          try {
-            let taken = await takeSteps(stage, 8, 5);
-            await until(
-              'the member at work',
-              patience,
-              async () => (await readEffects(stage.target.db)).length === taken,
-            );
-            const more = takeSteps(stage, 8, 20);
-            await until('in the middle', patience, async () => (await readEffects(stage.target.db)).length > taken + 5);
-            void child.kill('SIGSTOP');
-            taken += await more;
-            await startConsumer(stage);
-            // A transaction that the stopped process holds open keeps its account's events waiting, not the others'.
-            await until('take-over', patience, async () => (await readEffects(stage.target.db)).length > taken - 25);
-            void child.kill('SIGCONT');
-            taken += await takeSteps(stage, 8, 5);
-            await settled(stage, taken);
-          } finally {
-            void child.kill('SIGKILL');
-            await exited;
-          }
-        }),
-      120_000,
-    );
-
-    test('a crash that kafkajs does not repeat is reported as fatal', async () => {
-      await ensureTopics(stages.admin, [declared('cn.fatal.events')]);
-      const client = createKafkaClient({ brokers: kafka.brokers, clientId: 'other', log });
-      const other = client.consumer({
-        groupId: 'fatal',
-        partitionAssigners: [
-          () => ({
-            name: 'Another',
-            version: 1,
-            assign: async () => [],
-            protocol: () => ({ name: 'Another', metadata: Buffer.alloc(0) }),
-          }),
-        ],
-      });
-      await other.connect();
-      await other.subscribe({ topic: 'cn.fatal.events' });
-      await other.run({ eachMessage: async () => undefined });
-      const errors: Error[] = [];
-      const bus = busOf(kafka.brokers, { onFatal: (error) => void errors.push(error) });
-      try {
-        await bus.subscribe({ group: 'fatal', topics: ['cn.fatal.events'], handler: async () => undefined });
-        await until('the report', patience, async () => errors.length > 0);
-        expect(errors[0]?.message).toMatch(/protocol/i);
-      } finally {
-        await bus.close(1_000);
-        await other.disconnect();
-      }
-    }, 60_000);
-  });
-
   describe('what strangers write', () => {
     test(
       'nothing that can be written to a topic stops the events behind it',
       () =>
         stages.onStage(async (stage) => {
-          const metrics = newMetrics();
-          await startConsumer(stage, stage.bus, metrics);
+          const heard = listenIn();
+          const { metrics } = heard;
+          await heardConsumer(stage, heard).start();
           const client = createKafkaClient({ brokers: kafka.brokers, clientId: 'stranger', log });
           const producer = client.producer();
           await producer.connect();
@@ -184,28 +112,48 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
             { key: 'k'.repeat(100_000), value: '[]' },
             { key: keys[2] as string, value: JSON.stringify({ text: 'x'.repeat(10 * 1024 * 1024) }) },
             event(account, { type: 'something-else.v1' }),
-            event(account, { type: 'step-taken.v2', accountseq: 2 }),
+            event(account, { type: 'something-else.v1', accountseq: 2 }),
+            event(account, { type: 'step-taken.v2', accountseq: 3 }),
             event(foreign, { region: 'global' }),
           ].map((message) => ({ ...message, partition: 0 }));
-          for (const message of messages) await producer.send({ topic: stage.topic, messages: [message] });
+          // The broker takes a moment to know the new limit.
+          const send = (message: (typeof messages)[number]) =>
+            waitFor(() => producer.send({ topic: stage.topic, messages: [message] }), { timeoutMs: patience });
+          for (const message of messages) await send(message);
           // The good one comes last, in the same partition.
           await producer.send({
             topic: stage.topic,
-            messages: [{ ...event(account, { accountseq: 3, data: { n: 3 } }), partition: 0 }],
+            messages: [{ ...event(account, { accountseq: 4, data: { n: 4 } }), partition: 0 }],
           });
           await producer.disconnect();
           await until('the good one', patience, async () => (await readEffects(stage.target.db)).length === 1);
           await quiesce(stage, patience);
-          expect((await readEffects(stage.target.db)).map(({ n }) => n)).toEqual([3]);
+          expect((await readEffects(stage.target.db)).map(({ n }) => n)).toEqual([4]);
           const parked = await listParked(stage.target.db);
           expect(parked.map(({ type, state }) => `${type} ${state}`)).toEqual(Array(6).fill('unreadable parked'));
           const outcomes = Object.fromEntries(
             (await metrics.eventsHandled.get()).values.map(({ labels, value }) => [labels.outcome, value]),
           );
-          expect(outcomes).toMatchObject({ ignored: 1, newer_major: 1, applied: 1, parked: 6 });
-          expect((await metrics.eventsForeign.get()).values).toMatchObject([{ value: 1 }]);
+          expect(outcomes).toMatchObject({ ignored: 2, newer_major: 1, applied: 1, parked: 6 });
+          const { group } = stage;
+          expect(await heard.value('events_foreign_region_total', { group })).toBe(1);
+          expect(await heard.value('events_parked_total', { group, type: 'unreadable' })).toBe(6);
+          await until(
+            'parked now',
+            patience,
+            async () => (await heard.value('parked_events', { group, state: 'parked' })) === 6,
+          );
+          const lines = heard.said(/^event parked; .*npm run events -- list.*events-command\.ts list/);
+          expect(lines).toHaveLength(6);
+          const reasons = lines.map(({ err }) => (err as { summary: string }).summary);
+          expect(reasons.filter((reason) => reason === 'the payload is not JSON')).toHaveLength(3);
+          expect(reasons.filter((reason) => reason.startsWith('invalid envelope'))).toHaveLength(3);
+          expect(heard.said('event of another region refused')).toMatchObject([{ level: 'error', group }]);
+          // Twice received, said once.
+          expect(heard.said(/type without a reaction/)).toMatchObject([{ level: 'warn', type: 'something-else.v1' }]);
+          expect(heard.said(/newer major version/)).toMatchObject([{ level: 'warn', type: 'step-taken.v2' }]);
         }),
-      60_000,
+      180_000,
     );
 
     test('a record too large for the topic is refused by name', async () => {
@@ -227,11 +175,16 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
           async (stage) => {
             await expect(
               stage.bus.publish([{ topic: stage.topic, key: 'k', eventId: 'e', payload: '{}' }]),
-            ).rejects.toMatchObject({ code: 'topic_missing', message: expect.stringContaining('npm run topics') });
-            startRelay(stage);
-            await startConsumer(stage);
+            ).rejects.toMatchObject({ code: 'topic_missing', message: expect.stringContaining('kafka-prepare') });
+            const heard = await startHeard(stage);
             const account = newAccount();
             await takeStep(stage.source.db, account, 1);
+            await until('the line', patience, async () => heard.said(relayFailed).length > 0);
+            const named = { code: 'topic_missing', summary: expect.stringContaining('run the job kafka-prepare') };
+            expect(heard.said(relayFailed)[0]).toMatchObject({ level: 'error', topic: stage.topic, err: named });
+            expect(heard.said(cannotJoin)[0]).toMatchObject({ level: 'error', group: stage.group, err: named });
+            expect(await heard.value('bus_failures_total', { code: 'topic_missing' })).toBeGreaterThan(0);
+            expect(await rowsOf(stage)).toBe(1);
             await stages.declareTopics([stage.topic]);
             await takeStep(stage.source.db, account, 2);
             await until('both', patience, async () => (await readEffects(stage.target.db)).length === 2);
@@ -239,7 +192,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
           },
           { undeclared: true },
         ),
-      60_000,
+      180_000,
     );
 
     test('a topic with another number of partitions is refused, naming the mending command', async () => {
@@ -254,6 +207,32 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
       await expect(ensureTopics(stages.admin, [declared('cn.wrong.events')])).rejects.toMatchObject(refusal);
       await bus.close(1_000);
     });
+
+    test(
+      'a service whose topic has wrong partitions: its consumer refuses to start, its relay says so and keeps the events',
+      () =>
+        stages.onStage(
+          async (stage) => {
+            await ensureTopics(stages.admin, [declared(stage.topic, 3)]);
+            const heard = listenIn();
+            const wrong = { code: 'topic_partitions' };
+            await expect(heardConsumer(stage, heard).start()).rejects.toMatchObject(wrong);
+            heardRelay(stage, heard);
+            await takeStep(stage.source.db, newAccount(), 1);
+            await until('the line', patience, async () => heard.said(relayFailed).length > 0);
+            expect(heard.said(relayFailed)[0]).toMatchObject({
+              level: 'error',
+              err: { ...wrong, summary: expect.stringContaining(`recreate --topic ${stage.topic}`) },
+            });
+            expect(await heard.value('bus_failures_total', wrong)).toBeGreaterThan(1);
+            expect(await heard.value('relay_publish_failures_total')).toBeGreaterThan(0);
+            expect(await heard.value('consumer_joined', { group: stage.group })).toBe(0);
+            expect(await rowsOf(stage)).toBe(1);
+          },
+          { undeclared: true },
+        ),
+      180_000,
+    );
   });
 
   describe('the broker', () => {
@@ -262,19 +241,70 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
       () =>
         stages.onStage(async (stage) => {
           kafka.proxyOf(1).setDown(true);
+          const { group, topic } = stage;
+          let heard: Heard;
           try {
             await expect(stage.bus.health()).rejects.toMatchObject({ code: 'unavailable' });
-            startRelay(stage);
-            await startConsumer(stage);
+            heard = await startHeard(stage);
             await takeSteps(stage, 4, 2);
+            const unavailable = { code: 'unavailable' };
+            await until('the line', patience, async () => heard.said(relayFailed).length > 0);
+            expect(heard.said(relayFailed)[0]).toMatchObject({ level: 'error', topic, err: unavailable });
+            expect(heard.said(cannotJoin)[0]).toMatchObject({ level: 'error', group, err: unavailable });
+            expect(await heard.value('bus_failures_total', unavailable)).toBeGreaterThan(1);
+            expect(await heard.value('consumer_joined', { group })).toBe(0);
+            await until('the depth', patience, async () => (await heard.value('outbox_depth')) === 8);
+            expect(await heard.value('outbox_oldest_age_seconds')).toBeGreaterThan(0);
+            expect(await heard.value('consumer_lag_events', { group, topic })).toBeUndefined();
           } finally {
             kafka.proxyOf(1).setDown(false);
           }
-          await until('all', patience, async () => (await readEffects(stage.target.db)).length === 8);
+          await until('all', patience, async () => (await effects(stage)) === 8);
           await stage.bus.health();
           await settled(stage, 8);
+          await until('joined', patience, async () => (await heard.value('consumer_joined', { group })) === 1);
+          await until(
+            'the lag',
+            patience,
+            async () => (await heard.value('consumer_lag_events', { group, topic })) === 0,
+          );
+          expect(await heard.value('consumer_oldest_unhandled_seconds', { group, topic })).toBe(0);
         }),
-      90_000,
+      180_000,
+    );
+
+    test(
+      'goes away while a service runs: lines and metrics say so, unknown lag is not shown as the last one, and it heals',
+      () =>
+        stages.onStage(async (stage) => {
+          const { group, topic } = stage;
+          const heard = await startHeard(stage);
+          await takeSteps(stage, 4, 2);
+          const lag = () => heard.value('consumer_lag_events', { group, topic });
+          await until('the lag', patience, async () => (await effects(stage)) === 8 && (await lag()) === 0);
+          expect(await heard.value('consumer_joined', { group })).toBe(1);
+          kafka.proxyOf(1).setDown(true);
+          try {
+            await takeSteps(stage, 4, 2);
+            await until('no member', patience, async () => (await heard.value('consumer_joined', { group })) === 0);
+            expect(heard.said('event consumer lost the brokers, joins again')[0]).toMatchObject({
+              level: 'warn',
+              group,
+            });
+            await until('unknown', patience, async () => (await lag()) === undefined);
+            expect(await heard.value('consumer_oldest_unhandled_seconds', { group, topic })).toBeUndefined();
+            expect(heard.said('the lag of the consumer cannot be measured')[0]).toMatchObject({ level: 'warn', group });
+            expect(heard.said(relayFailed)[0]).toMatchObject({ level: 'error', err: { code: 'unavailable' } });
+            expect(await heard.value('relay_publish_failures_total')).toBeGreaterThan(0);
+          } finally {
+            kafka.proxyOf(1).setDown(false);
+          }
+          await until('all', patience, async () => (await effects(stage)) === 16);
+          await until('joined', patience, async () => (await heard.value('consumer_joined', { group })) === 1);
+          await until('the lag', patience, async () => (await lag()) === 0);
+          await settled(stage, 16);
+        }),
+      240_000,
     );
 
     test(
@@ -290,7 +320,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
           await steps.stop();
           await settled(stage, steps.taken());
         }),
-      120_000,
+      180_000,
     );
 
     test(
@@ -303,11 +333,11 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
           await until('events flow', patience, async () => (await readEffects(stage.target.db)).length === 8);
           await kafka.pause();
           const taken = await takeSteps(stage, 4, 5);
-          await new Promise((resolve) => setTimeout(resolve, 8_000)); // longer than a request may take, and than the session
+          await new Promise((resolve) => setTimeout(resolve, 12_000)); // longer than a request may take, and than the session
           await kafka.unpause();
           await settled(stage, 8 + taken);
         }),
-      120_000,
+      180_000,
     );
 
     test(
@@ -330,7 +360,57 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker', () => {
           await until('the rest', patience * 2, async () => (await readEffects(stage.target.db)).length === 25);
           await settled(stage, 25);
         }),
-      150_000,
+      180_000,
+    );
+
+    test(
+      'comes back empty while a consumer is stopped: what it had not read is published again by command, and nothing is missing',
+      () =>
+        stages.onStage(async (stage) => {
+          const heard = listenIn();
+          heardRelay(stage, heard);
+          const first = heardConsumer(stage, heard);
+          await first.start();
+          const account = newAccount();
+          const took = async (from: number, to: number) => {
+            for (let n = from; n <= to; n += 1) await takeStep(stage.source.db, account, n);
+          };
+          await took(1, 5);
+          await until('five', patience, async () => (await effects(stage)) === 5);
+          await first.stop();
+          const stopped = new Date();
+          await took(6, 15);
+          await until('published', patience, async () => (await rowsOf(stage)) === 0);
+          await kafka.replaceByEmpty();
+          await took(16, 16);
+          const missing = { code: 'topic_missing', summary: expect.stringContaining('run the job kafka-prepare') };
+          await until('the line', patience, async () => heard.said(relayFailed).some(({ err }) => isMissing(err)));
+          expect(heard.said(relayFailed).find(({ err }) => isMissing(err))).toMatchObject({ err: missing });
+          await ensureTopics(stages.admin, [declared(stage.topic)]);
+
+          await heardConsumer(stage, heard).start();
+          await until('the gap', patience, async () => heard.said(/^event held/).length === 1);
+          expect(heard.said(/^event held/)).toMatchObject([
+            { level: 'error', seq: 16, msg: expect.stringContaining('npm run events -- list') },
+          ]);
+          const { group } = stage;
+          expect(await heard.value('events_sequence_gap_total', { group })).toBe(1);
+          expect(await effects(stage)).toBe(5);
+
+          const printed: string[] = [];
+          const args = ['republish', '--since', stopped.toISOString()];
+          expect(await runEvents(args, { DATABASE_URL: stage.source.url }, (line) => void printed.push(line))).toBe(0);
+          expect(printed).toEqual([expect.stringMatching(/^1[01] queued/)]);
+          await until('all', patience, async () => (await effects(stage)) === 16);
+          await settled(stage, 16);
+          // Sent again altogether, everything is known already.
+          expect(
+            await runEvents(['republish', '--account', account], { DATABASE_URL: stage.source.url }, () => {}),
+          ).toBe(0);
+          await until('again', patience, async () => (await rowsOf(stage)) === 0);
+          await settled(stage, 16);
+        }),
+      240_000,
     );
   });
 });

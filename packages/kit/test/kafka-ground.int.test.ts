@@ -12,7 +12,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker in a containe
   beforeAll(async () => {
     kafka = await startKafka({ brokers: 1 });
   }, 240_000);
-  afterAll(() => kafka?.stop(), 30_000);
+  afterAll(() => kafka?.stop(), 60_000);
 
   test('topics, produce, consume, a second member, a kill and a restart', async () => {
     const client = createKafkaClient({ brokers: kafka.brokers, clientId: 'ground', log: pino({ level: 'silent' }) });
@@ -38,20 +38,23 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'one broker in a containe
     const all = () => new Set([...(seen[0] ?? []), ...(seen[1] ?? [])]);
     await send(0, 20);
     await join(0);
-    await waitFor(() => seen[0]?.size === 20, { timeoutMs: 20_000 });
+    await waitFor(() => seen[0]?.size === 20, { timeoutMs: 60_000 });
     await join(1);
-    await waitFor(async () => {
-      const had = all().size;
-      await send(had, had + 20);
-      await waitFor(() => all().size >= had + 20, { timeoutMs: 20_000 });
-      return (seen[1]?.size ?? 0) > 0;
-    });
+    await waitFor(
+      async () => {
+        const had = all().size;
+        await send(had, had + 20);
+        await waitFor(() => all().size >= had + 20, { timeoutMs: 20_000 });
+        return (seen[1]?.size ?? 0) > 0;
+      },
+      { timeoutMs: 60_000 },
+    );
     await kafka.kill();
     await kafka.restart();
     const had = all().size;
-    await waitFor(() => send(had, had + 20).then(() => true), { timeoutMs: 30_000 });
-    await waitFor(() => all().size === had + 20, { timeoutMs: 30_000 });
+    await waitFor(() => send(had, had + 20).then(() => true), { timeoutMs: 60_000 });
+    await waitFor(() => all().size === had + 20, { timeoutMs: 60_000 });
     expect(seen[0]?.size).toBeGreaterThan(0);
     await Promise.all([producer.disconnect(), ...members.map((member) => member.disconnect())]);
-  }, 120_000);
+  }, 300_000);
 });

@@ -66,11 +66,36 @@ export const profileSchema = z.strictObject({
       .array(z.enum(federatedLogins))
       .refine((names) => new Set(names).size === names.length, { message: 'a login is named twice' })
       .default([]),
+    /** Where a browser may be sent back to after a login elsewhere; compared character by character. */
+    returnAddresses: z.array(z.url()).default([]),
+    /** A login elsewhere has an account only once a mobile number is bound to it. */
+    bindPhone: z.boolean().default(false),
     /** Calling codes that may receive a text message; the pattern is matched against E.164. */
     phoneCountry: z.enum(['CN']).nullable(),
     termsVersion: z.string().min(1).max(40),
     termsUrl: z.url(),
   }),
+  /** For those who cannot sign in. */
+  recovery: z
+    .strictObject({
+      /** A ticket rests for this long, so that the owner can stop it. */
+      coolingOffHours: z.number().int().min(24).max(72),
+      /** After a recovery neither recharge nor new keys for this long. */
+      restrictedHours: z.number().int().min(24).max(168),
+      /** Whether staff decide every ticket; without it only those that no real name speaks for. */
+      staffApproval: z.boolean(),
+      /** A code to a number alone opens no account that was not used for this long: numbers change hands. */
+      secondProofAfterIdleDays: z.number().int().min(7).max(365),
+      /** Nor, on a device not seen before, one that has another proof to show. */
+      secondProofOnNewDevice: z.boolean(),
+    })
+    .prefault({
+      coolingOffHours: 48,
+      restrictedHours: 72,
+      staffApproval: true,
+      secondProofAfterIdleDays: 60,
+      secondProofOnNewDevice: false,
+    }),
   /** WebAuthn: the domain passkeys belong to, and the pages that may use them (https://www.w3.org/TR/webauthn-3/#rp-id). */
   passkeys: z.strictObject({ rpId: z.string().min(1).max(253), origins: z.array(z.url()).min(1) }),
   realName,
@@ -100,6 +125,14 @@ export const defineProfile = (value: z.input<typeof profileSchema>): Profile =>
     .refine((p) => !p.registration.methods.includes('phone_code') || p.registration.phoneCountry !== null, {
       path: ['registration', 'phoneCountry'],
       message: 'phone_code needs the country whose mobiles may be texted',
+    })
+    .refine((p) => !p.registration.bindPhone || p.registration.methods.includes('phone_code'), {
+      path: ['registration', 'bindPhone'],
+      message: 'a phone can be bound only where phone_code proves it',
+    })
+    .refine((p) => p.registration.federated.length === 0 || p.registration.returnAddresses.length > 0, {
+      path: ['registration', 'returnAddresses'],
+      message: 'logins elsewhere need a page to come back to',
     })
     .refine(
       ({ passkeys: { rpId, origins } }) =>

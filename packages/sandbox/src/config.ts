@@ -95,6 +95,8 @@ export type SandboxConfig = {
   staff: StaffPerson[];
   /** Redirect addresses of each region's OIDC client known from the start; more come by the control interface. */
   redirectUris?: Readonly<Record<string, readonly string[]>>;
+  /** By region: the public origin below which login providers call back, for apps that are not registered by control. */
+  apiOrigins?: Readonly<Record<string, string>>;
   notifications: {
     /** Factor on every waiting time of the documented retry schedules: 1 is real time, 0.0001 turns 15 s into 1.5 ms. */
     timeScale: number;

@@ -20,7 +20,7 @@ const environment = z.object({
   SANDBOX_ORIGIN: z.url({ protocol: /^https?$/ }).optional(),
   SANDBOX_TLS_KEY_FILE: path.optional(),
   SANDBOX_TLS_CERT_FILE: path.optional(),
-  /** JSON { models?, staff?, redirectUris? }: what the outside world holds. */
+  /** JSON { models?, staff?, redirectUris?, apiOrigins? }: what the outside world holds. */
   SANDBOX_WORLD_FILE: path.optional(),
 });
 const world = z.strictObject({
@@ -34,6 +34,8 @@ const world = z.strictObject({
     .default(exampleStaff),
   /** By region: where the provider may send staff back to. */
   redirectUris: z.record(z.string(), z.array(z.url())).default({}),
+  /** By region: the public origin below which login providers call back. */
+  apiOrigins: z.record(z.string(), z.url()).default({}),
 });
 
 const run = async () => {

@@ -70,7 +70,13 @@ export const startSandbox = async (config: SandboxConfig) => {
   );
   app.get('/model', async (_request, reply) => sendPage(reply, modelsPage(config.models, origin())));
   inboxRoutes(app, inbox);
-  const logins = await loginRoutes(app, { secrets, now, origin, pushTimeoutMs: config.notifications.timeoutMs });
+  const logins = await loginRoutes(app, {
+    secrets,
+    now,
+    origin,
+    pushTimeoutMs: config.notifications.timeoutMs,
+    apiOrigins: config.apiOrigins,
+  });
   const captcha = createCaptchaPart();
   captchaRoutes(app, { part: captcha, secrets, now });
   controlRoutes(app, [sms, mail, oidc, realName, wechatPay, waffo, model, captcha, ...logins]);

@@ -1,6 +1,6 @@
 // What every transport must keep, written against the interface alone: the same suite runs on the Postgres log and on Kafka.
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { crashContract } from './event-bus/crash-contract.ts';
 import { deliveryContract } from './event-bus/delivery-contract.ts';
 import { type OwnServer, openOwnServer } from './event-bus/own-server.ts';
@@ -19,6 +19,9 @@ export type Suite = {
 };
 
 export const eventBusContract = (options: ContractOptions): void => {
+  const patienceMs = options.patienceMs ?? 20_000;
+  // A test waits up to `patienceMs` several times; the wait that was too long shall be told, not the test's limit.
+  jest.setTimeout(4 * patienceMs);
   describe(options.name, () => {
     let server: OwnServer | undefined;
     let transport: Transport | undefined;
@@ -33,7 +36,7 @@ export const eventBusContract = (options: ContractOptions): void => {
       get transport() {
         return opened(transport);
       },
-      patienceMs: options.patienceMs ?? 20_000,
+      patienceMs,
       onStage: async (play) => {
         const stage = await openStage(opened(server), opened(transport));
         try {

@@ -28,6 +28,8 @@ export type TestIssuer = {
   readonly serve: () => Promise<{ url: string; origin: string; close: () => Promise<void> }>;
   /** Accounts whose tokens introspection calls ended. */
   readonly ended: Set<string>;
+  /** Accounts that introspection calls restricted after a recovery, and until when. */
+  readonly restricted: Map<string, string>;
 };
 
 const pem = (key: unknown, type: 'pkcs8' | 'spki') => (key as KeyObject).export({ type, format: 'pem' }).toString();
@@ -106,16 +108,18 @@ export const createTestIssuer = async (options: {
     );
 
   const ended = new Set<string>();
+  const restricted = new Map<string, string>();
   const introspect = (token: string) => {
     const { sub = '', sid } = decodeJwt(token);
     return ended.has(sub)
       ? { active: false }
-      : { active: true, sub, sid, token_type: 'Bearer', restricted_until: null };
+      : { active: true, sub, sid, token_type: 'Bearer', restricted_until: restricted.get(sub) ?? null };
   };
 
   return {
     issuer,
     ended,
+    restricted,
     jwks,
     servicePems: each((pair) => pem(pair.publicKey, 'spki')),
     serviceJwks: each((pair) => pair.jwk),

@@ -243,6 +243,7 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
         body: told,
         signature: {
           headers: ['x-proof'],
+          overBytes: true,
           refusal: { status: 403, code: 'forbidden' },
           foreign: [{ what: 'signed with another secret', headers: { 'x-proof': proofOf('other', told) } }],
         },

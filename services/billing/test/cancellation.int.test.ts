@@ -127,7 +127,14 @@ describe('erasure', () => {
       ]);
       if (row?.n !== '0') naming.push(name);
     }
-    const allowed = ['account_fence', 'account_sequence', 'account_tombstone', 'inbox_sequence', 'outbox'];
+    const allowed = [
+      'account_fence',
+      'account_sequence',
+      'account_tombstone',
+      'inbox_sequence',
+      'outbox',
+      'published_event',
+    ];
     expect(naming.filter((name) => !allowed.includes(name))).toEqual([]);
 
     // The running call may still settle by its request id, up to its hold, and leaves no detail.

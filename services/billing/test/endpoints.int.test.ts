@@ -33,6 +33,7 @@ const notifyPaymentSample = (billing: TestBilling, orderNo: string): Sample => {
     body,
     signature: {
       headers: ['wechatpay-serial', 'wechatpay-timestamp', 'wechatpay-nonce', 'wechatpay-signature'],
+      overBytes: true,
       refusal: { status: 401, code: 'notification_refused' },
       foreign: [
         { what: 'signed by a stranger', headers: seal({ key: { ...key, privateKey: strangersKey } }).headers },
@@ -76,7 +77,7 @@ endpointSuite({
       internalUrl: billing.internalUrl(),
       tokens: await billing.issuer.suiteTokens('billing', { user, otherUser }),
       // The poller moves the next question about an unpaid order; nothing here is unpaid.
-      snapshot: () => databaseSnapshot(billing.pool, ['outbox', 'idempotency_key']),
+      snapshot: () => databaseSnapshot(billing.pool, ['outbox', 'published_event', 'idempotency_key']),
       holds: (id) => databaseHolds(billing.pool, id),
       sampleOf: (endpoint): Sample | undefined => {
         if (endpoint.id === 'getRecharge') return { params: { orderId } };

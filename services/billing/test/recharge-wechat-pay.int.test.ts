@@ -15,6 +15,7 @@ beforeAll(async () => {
 }, 60_000);
 afterEach(() => {
   billing.neighbours.state.down = false;
+  billing.neighbours.state.restrictedUntil = null;
   return billing.control('DELETE', 'wechat-pay');
 });
 afterAll(() => billing.stop());
@@ -52,6 +53,18 @@ describe('a recharge', () => {
     expect(seen[1]?.data).toEqual({ orderId: made.body.orderId, amount: orders.amount, currency: 'CNY' });
     const paid = await billing.as(accountId, 'GET', `/v1/billing/recharges/${made.body.orderId}`);
     expect(paid.body).toMatchObject({ status: 'paid', payment: null, paidAt: expect.any(String) });
+  });
+
+  test('is refused to an account that was just recovered, with the time from which it is possible again', async () => {
+    const accountId = verifiedAccount();
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    billing.neighbours.state.restrictedUntil = until;
+    const refused = await orders.recharge(accountId);
+    expect(refused.status).toBe(403);
+    expect(refused.body).toMatchObject({ code: 'account_restricted', until });
+    expect((await billing.as(accountId, 'GET', '/v1/billing/recharges')).body).toMatchObject({ items: [] });
+    billing.neighbours.state.restrictedUntil = null;
+    expect((await orders.recharge(accountId)).status).toBe(201);
   });
 
   test('is listed newest first, page by page, to its owner only', async () => {

@@ -10,9 +10,9 @@ import { configureProviders, type MakeProviders } from './providers/registry.ts'
 const variables = z.object({
   ...platformVariables,
   ...regionVariables,
-  /** Keys the blind index of phone numbers and addresses. Changing it orphans every contact. */
+  /** Keys the blind index of phone numbers and addresses, and is mixed into passwords. Changing it orphans every contact and password. */
   IDENTIFIER_PEPPER: secret,
-  /** Keys the stored hashes of one-time codes. */
+  /** Keys the stored hashes of one-time codes and of recovery codes. Changing it voids the recovery codes that people have noted. */
   CODE_PEPPER: secret,
   /** Wraps each account's own key. Losing it loses every contact. */
   CONTACT_KEY: secret,
@@ -62,10 +62,11 @@ export const readConfig = (env: Record<string, string | undefined>): IdentityCon
   const values = parseConfig(variables, env);
   const region = resolveRegion(values);
   const { methods, federated } = region.profile.registration;
+  const mode = { embedded: values.MERIDIAN_MODE === 'embedded' };
   return {
     ...values,
     region,
-    makeSenders: configureSenders(methods, env),
-    makeProviders: configureProviders(federated, env, { embedded: values.MERIDIAN_MODE === 'embedded' }),
+    makeSenders: configureSenders(methods, env, mode),
+    makeProviders: configureProviders(federated, env, mode),
   };
 };

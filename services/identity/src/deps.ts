@@ -12,6 +12,7 @@ import type { IdentitySchema } from './db/schema.ts';
 import type { Passwords } from './factors/passwords.ts';
 import type { AccessTokens } from './keys/access-token.ts';
 import type { KeyRing } from './keys/key-ring.ts';
+import type { LoginSecrets } from './logins/login-secrets.ts';
 import type { LoginProviders } from './providers/registry.ts';
 import type { Device, DeviceRequest } from './sessions/device.ts';
 import type { RefreshTokens } from './sessions/refresh-token.ts';
@@ -30,6 +31,8 @@ export type IdentityDeps = FromPlatform & {
   readonly deviceHash: (accountId: string, deviceKey: string) => string;
   readonly codeSecrets: CodeSecrets;
   readonly codesVerified: Verified;
+  /** Counts what the spend breaker refused. */
+  readonly codesStopped: () => void;
   readonly sendLimits: SendLimits;
   readonly delivery: Delivery;
   readonly captcha: Captcha;
@@ -43,6 +46,7 @@ export type IdentityDeps = FromPlatform & {
   readonly staffProvider: StaffProvider;
   /** Accounts elsewhere, as the profile names them. */
   readonly loginProviders: LoginProviders;
+  readonly loginSecrets: LoginSecrets;
   /** Internal listeners of the services that take part in a cancellation. */
   readonly addresses: Addresses;
 };

@@ -11,8 +11,10 @@ import { deleteOldPending } from './factors/factor.store.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
 import { sendNotices } from './notices/send-notices.ts';
 import { deleteOldChallenges } from './passkeys/passkey.store.ts';
+import { deleteOldSessions } from './recovery/last-seen.ts';
+import { deleteOldRecoveries } from './recovery/recovery.store.ts';
+import { deleteOldTickets } from './recovery/ticket.store.ts';
 import { deleteExpiredLogs } from './security-log/security-log.store.ts';
-import { deleteOldSessions } from './sessions/session.store.ts';
 import { deleteOldSignIns } from './staff/staff.store.ts';
 
 const minute = 60_000;
@@ -47,8 +49,12 @@ export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buf
     await deleteOldSessions(db.read, now());
     await deleteOldSignIns(db.read, now());
     await deleteOldPending(db.read, now());
+    await deleteOldRecoveries(db.read, now());
+    await deleteOldTickets(db.read, now());
     await deleteOldChallenges(db.read, now());
-    await db.transaction((tx) => deleteExpiredLogs(tx, now(), region.profile.retention.securityLog.months));
+    const { months } = region.profile.retention.securityLog;
+    // However much has come of age since the last time: a log kept too long breaks what the profile promises.
+    while (await db.transaction((tx) => deleteExpiredLogs(tx, now(), months)));
   });
   every(60 * minute, 'erasure proof', async () => {
     leftovers.reset();

@@ -1,5 +1,6 @@
 // The composition root of identity: what it is made of, which routes and reactions it has.
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
+import { createStaffVerifier } from '@meridian/kit/auth/staff-verifier.ts';
 import { createPlatform, type Overrides, type Platform, type Running } from '@meridian/kit/run/platform.ts';
 import { serviceCounter } from '@meridian/kit/telemetry/service-metrics.ts';
 import { accountRoutes } from './account/account.routes.ts';
@@ -26,9 +27,16 @@ import { jwksRoutes } from './keys/jwks.routes.ts';
 import { createKeyRing } from './keys/key-ring.ts';
 import { metadataRoutes } from './keys/metadata.routes.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { loginRoutes } from './logins/login-feature.ts';
+import { createLoginSecrets } from './logins/login-secrets.ts';
 import { migrations } from './migrations.ts';
 import { passkeyRoutes } from './passkeys/passkeys.routes.ts';
 import { makeProviders } from './providers/registry.ts';
+import { renderWithHelpCentre } from './recovery/help-centre.ts';
+import { recoveryRoutes } from './recovery/recoveries.routes.ts';
+import { secondProofRoutes } from './recovery/second-proof.routes.ts';
+import { staffRecoveryRoutes } from './recovery/staff-recoveries.routes.ts';
+import { ticketRoutes } from './recovery/tickets.routes.ts';
 import { regionRoutes } from './regions/regions.routes.ts';
 import { createDeviceReader } from './sessions/device.ts';
 import { introspectionRoutes } from './sessions/introspection.routes.ts';
@@ -37,6 +45,8 @@ import { createRefreshTokens } from './sessions/refresh-token.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { createOwnUserVerifier } from './sessions/verify-user.ts';
 import { staffRoutes } from './staff/staff.routes.ts';
+import { isEnded } from './staff/staff.store.ts';
+import { staffActionRoutes } from './staff/staff-actions.routes.ts';
 import { createStaffProvider } from './staff/staff-provider.ts';
 
 const buildDeps = (
@@ -56,6 +66,11 @@ const buildDeps = (
     help: 'One-time codes that were found right; its rate beside identity_codes_sent_total falls under SMS pumping',
     labelNames: ['purpose'],
   });
+  const stopped = serviceCounter(metrics, {
+    name: 'identity_codes_stopped_total',
+    help: 'ALARM: codes and notices refused by the spend breaker of the region',
+    labelNames: [],
+  });
   const factorKey = deriveKey(config.CODE_PEPPER, 'recovery codes');
   const deviceHashKey = deriveKey(config.IDENTIFIER_PEPPER, 'devices');
   const keyRing = createKeyRing({ db, now, signingKeySeal });
@@ -66,6 +81,7 @@ const buildDeps = (
     deviceOf: createDeviceReader(config.PLACE_HEADER),
     deviceHash: (accountId, deviceKey) => mac(deviceHashKey, accountId, deviceKey),
     codesVerified: (purpose) => verified.inc({ purpose }),
+    codesStopped: () => stopped.inc(),
     codeSecrets: createCodeSecrets(config.IDENTIFIER_PEPPER, config.CODE_PEPPER),
     sendLimits: {
       resendSeconds: config.CODE_RESEND_SECONDS,
@@ -97,6 +113,7 @@ const buildDeps = (
       log,
     }),
     loginProviders: makeProviders(config.makeProviders, { now }),
+    loginSecrets: createLoginSecrets(config.IDENTIFIER_PEPPER, config.CONTACT_KEY),
     addresses: {
       'key-issuance': config.KEY_ISSUANCE_URL,
       billing: config.BILLING_URL,
@@ -113,11 +130,18 @@ export const startIdentity = async (
   const config = readConfig(env);
   const { region } = config;
   const signingKeySeal = deriveKey(config.SIGNING_KEY_SECRET, 'signing keys');
-  // Identity verifies its users' tokens itself. The platform builds the listeners before there is a database to ask.
-  const own: { verifyUser?: ReturnType<typeof createOwnUserVerifier> } = {};
+  // Identity verifies its users' and staff's tokens itself. The platform builds the listeners before there is a database to ask.
+  const own: {
+    verifyUser?: ReturnType<typeof createOwnUserVerifier>;
+    verifyStaff?: ReturnType<typeof createStaffVerifier>;
+  } = {};
   const verifyUser: ReturnType<typeof createOwnUserVerifier> = async (token) => {
     if (own.verifyUser === undefined) throw new Error('a request was served before the service was complete');
     return own.verifyUser(token);
+  };
+  const verifyStaff: ReturnType<typeof createStaffVerifier> = async (token) => {
+    if (own.verifyStaff === undefined) throw new Error('a request was served before the service was complete');
+    return own.verifyStaff(token);
   };
   const platform = await createPlatform<IdentitySchema>({
     service: 'identity',
@@ -126,10 +150,19 @@ export const startIdentity = async (
     corsOrigins: region.profile.corsOrigins,
     config,
     migrations,
-    overrides: { ...overrides, verifiers: { verifyUser, ...overrides.verifiers } },
+    overrides: { ...overrides, verifiers: { verifyUser, verifyStaff, ...overrides.verifiers } },
+    render: renderWithHelpCentre(region.profile.links.helpCentre),
   });
   const deps = buildDeps(config, platform, signingKeySeal);
   own.verifyUser = createOwnUserVerifier({ ...deps, issuer: config.ISSUER });
+  const { directory } = region;
+  own.verifyStaff = createStaffVerifier({
+    ...deps,
+    region: region.id,
+    directory,
+    keys: deps.keyRing.resolve,
+    notBefore: (staffId, issuedAt) => isEnded(deps.db.read, staffId, issuedAt),
+  });
 
   regionRoutes(deps);
   codeRoutes(deps);
@@ -138,13 +171,19 @@ export const startIdentity = async (
   factorRoutes(deps);
   passkeyRoutes(deps);
   ownSessionRoutes(deps);
+  loginRoutes(deps);
   accountRoutes(deps);
   contactRoutes(deps);
+  recoveryRoutes(deps);
+  ticketRoutes(deps);
+  secondProofRoutes(deps);
+  staffRecoveryRoutes(deps);
   cancellationRoutes(deps);
   jwksRoutes(deps);
   metadataRoutes(deps);
   introspectionRoutes(deps, verifyUser);
   staffRoutes({ ...deps, rolesClaim: config.OIDC_ROLES_CLAIM });
+  staffActionRoutes(deps);
   housekeeping({ ...deps, signingKeySeal });
 
   const running = await platform.start({

@@ -32,6 +32,19 @@ describe('the captcha before unauthenticated sends', () => {
     expect((await send(ip(2))).status).toBe(202);
   });
 
+  test('a burst at the threshold passes no more than one after the other would', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        send(ip(6)).then(
+          ({ status }) => status,
+          ({ code }: { code: string }) => code,
+        ),
+      ),
+    );
+    expect(outcomes.filter((one) => one === 202)).toHaveLength(2);
+    expect(outcomes.filter((one) => one === 'captcha_required')).toHaveLength(10);
+  });
+
   test('once solved lets one request pass; used again, made up or unsolved it does not', async () => {
     await exhaust(ip(3));
     const token = await solve();

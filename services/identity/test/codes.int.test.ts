@@ -80,7 +80,7 @@ describe('codes', () => {
     expect(JSON.stringify(await rowsOf(body.codeId))).not.toContain(message?.code);
   });
 
-  test('a code takes five tries; the right one after them is refused, and each wrong try counts once', async () => {
+  test('Kratos: 5-try limit also with the right code after it; better-auth: counter rises by exactly one per wrong code', async () => {
     const identifier = stand.identifiers.phone();
     const code = await stand.codeFor(identifier);
     for (let i = 1; i <= 5; i += 1) {
@@ -101,7 +101,7 @@ describe('codes', () => {
     expect(await problemOf(open(identifier, code))).toMatchObject({ code: 'code_invalid' });
   });
 
-  test('a new code kills the one before', async () => {
+  test('Kratos: resend kills the first code', async () => {
     const identifier = stand.identifiers.phone();
     const first = await stand.codeFor(identifier);
     stand.moveClock(61_000);
@@ -117,7 +117,7 @@ describe('codes', () => {
     expect(await problemOf(open(identifier, code))).toMatchObject({ code: 'code_invalid' });
   });
 
-  test('the identifier cannot be swapped on submit, and doing so costs the owner no try', async () => {
+  test('Kratos: identifier cannot be swapped on submit, and doing so costs the owner no try', async () => {
     const [mine, yours] = [stand.identifiers.phone(), stand.identifiers.phone()];
     const code = await stand.codeFor(mine);
     expect(await problemOf(open(yours, code))).toMatchObject({ code: 'code_invalid' });

@@ -7,6 +7,7 @@ import {
   createSession,
   getAccount,
   type Identifier,
+  listSecurityLog,
   reauthenticate,
   refreshSession,
   removePassword,
@@ -82,7 +83,7 @@ describe('factors beside codes', () => {
     expect(rows[0].n).toBeGreaterThan(0);
   });
 
-  test('pretends the address exists: unknown address and wrong password answer alike, and ten wrong ones close the door', async () => {
+  test('Kratos: pretends the address exists; unknown address and wrong password answer alike; after ten wrong ones a captcha is asked for, and nobody is locked out', async () => {
     const { identifier, accessToken } = await newPerson();
     await stand.ask(setPassword, { token: accessToken, body: { password } });
     const wrong = await problemOf(byPassword(identifier, 'not the password'));
@@ -90,7 +91,28 @@ describe('factors beside codes', () => {
     expect(unknown.problem?.detail).toBe(wrong.problem?.detail);
     expect({ ...unknown, problem: undefined }).toMatchObject({ code: wrong.code, status: wrong.status });
     for (let i = 0; i < 9; i += 1) await problemOf(byPassword(identifier, 'not the password'));
-    expect(await problemOf(byPassword(identifier))).toMatchObject({ code: 'code_limit_reached', status: 429 });
+    expect(await problemOf(byPassword(identifier))).toMatchObject({ code: 'captcha_required', status: 403 });
+    const solved = await fetch(`${stand.sandbox.origin}/captcha/solve`, { method: 'POST' });
+    const { token: captchaToken } = (await solved.json()) as { token: string };
+    const body = { identifier, password, captchaToken };
+    expect((await stand.ask(signInByPassword, { body })).status).toBe(201);
+    // A stranger's tries at the password have nothing to do with codes.
+    expect((await byCode(identifier)).status).toBe(201);
+    const { items } = (await stand.ask(listSecurityLog, { token: accessToken, query: { limit: 50 } })).body;
+    expect(items.filter(({ kind }) => kind === 'password_wrong')).toHaveLength(10);
+  });
+
+  test('a hundred wrong passwords in a day are the end, captcha or not', async () => {
+    const { identifier } = await newPerson();
+    await problemOf(byPassword(identifier, 'not the password'));
+    await stand.pool.query("update limit_count set count = 100 where scope like 'password:%'");
+    expect(await problemOf(byPassword(identifier))).toMatchObject({ code: 'captcha_required' });
+    const solved = await fetch(`${stand.sandbox.origin}/captcha/solve`, { method: 'POST' });
+    const { token: captchaToken } = (await solved.json()) as { token: string };
+    const refused = await problemOf(stand.ask(signInByPassword, { body: { identifier, password, captchaToken } }));
+    expect(refused).toMatchObject({ code: 'code_limit_reached', status: 429 });
+    expect(refused.retryAfter).toBeGreaterThan(3_600);
+    await stand.pool.query("delete from limit_count where scope like 'password:%'");
   });
 
   test('with an authenticator app on, a code alone signs in nobody; with its own code it does, once', async () => {

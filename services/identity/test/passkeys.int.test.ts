@@ -13,6 +13,7 @@ import {
   removePasskey,
   signInByPasskey,
 } from '@meridian/contracts/identity.ts';
+import { beginRecovery, completeRecovery, proveRecovery } from '@meridian/contracts/identity-recovery.ts';
 import { profiles } from '@meridian/regions/region.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { type Chromium, hasChromium, startChromium } from './support/chromium.ts';
@@ -82,6 +83,27 @@ describeNeeding('chromium', hasChromium, 'passkeys in Chromium', () => {
     expect(body).toMatchObject({ accountId, created: false });
     expect((await stand.ask(getAccount, { token: body.accessToken })).body.accountId).toBe(accountId);
     expect((await stand.ask(listPasskeys, { token: accessToken })).body.items[0]?.lastUsedAt).not.toBeNull();
+  }, 60_000);
+
+  test('a passkey alone recovers the account it belongs to, and no other', async () => {
+    const { accountId, identifier } = await withPasskey();
+    const stranger = await stand.signIn(stand.identifiers.email());
+    for (const [account, outcome] of [
+      [stranger.identifier, 'factor_invalid'],
+      [stand.identifiers.email(), 'factor_invalid'],
+      [identifier, 'enough'],
+    ] as const) {
+      stand.moveClock(61_000);
+      const { recoveryToken } = (await stand.ask(beginRecovery, { body: { account } })).body;
+      const proof = { method: 'passkey', ...(await answer()) } as const;
+      const proven = stand.ask(proveRecovery, { body: { recoveryToken, proof } });
+      if (outcome === 'factor_invalid') expect(await problemOf(proven)).toMatchObject({ code: outcome });
+      else {
+        expect((await proven).body).toEqual({ proven: ['passkey'], enough: true, missing: [] });
+        const body = { recoveryToken, password: 'a password of my own' };
+        expect((await stand.ask(completeRecovery, { body })).body.accountId).toBe(accountId);
+      }
+    }
   }, 60_000);
 
   test('it completes a sign-in by code, of its own account only', async () => {

@@ -33,7 +33,7 @@ describe('refresh', () => {
     for (const token of [refreshToken, next.refreshToken]) expect(JSON.stringify(rows)).not.toContain(token.slice(-60));
   });
 
-  test('the same token within 20 seconds, even at once, gets the same successor', async () => {
+  test('Hydra: works within the window; the same token within 20 seconds, even at once, gets the same successor', async () => {
     const { refreshToken } = await stand.signIn(stand.identifiers.email());
     const answers = await Promise.all(Array.from({ length: 5 }, () => refresh(refreshToken)));
     expect(new Set(answers.map((a) => a.refreshToken)).size).toBe(1);
@@ -42,7 +42,7 @@ describe('refresh', () => {
     expect((await refresh(answers[0]?.refreshToken ?? '')).refreshToken).toEqual(expect.any(String));
   });
 
-  test('the same token later is theft: the whole family ends, access included', async () => {
+  test('Hydra: reuse after the window revokes all; the same token later is theft, the whole family ends, access included', async () => {
     const first = await stand.signIn(stand.identifiers.email());
     const second = await refresh(first.refreshToken);
     stand.moveClock(21_000);
@@ -56,6 +56,30 @@ describe('refresh', () => {
       [first.sessionId],
     );
     expect(rows).toEqual([{ n: 1 }]);
+  });
+
+  test('Hydra: revoking one revokes the grace tokens; after a sign-out neither parent nor successor is good for anything', async () => {
+    const first = await stand.signIn(stand.identifiers.email());
+    const second = await refresh(first.refreshToken);
+    expect((await refresh(first.refreshToken)).refreshToken).toBe(second.refreshToken);
+    await stand.ask(endSession, { token: second.accessToken });
+    // Within the window of grace.
+    expect(await refused(first.refreshToken)).toEqual(gone);
+    expect(await refused(second.refreshToken)).toEqual(gone);
+  });
+
+  test('Hydra: rotating a grace token leaves others; both holders of the one successor go on with the one after it', async () => {
+    const first = await stand.signIn(stand.identifiers.email());
+    const [one, other] = await Promise.all([refresh(first.refreshToken), refresh(first.refreshToken)]);
+    const third = await refresh(one.refreshToken);
+    expect((await refresh(other.refreshToken)).refreshToken).toBe(third.refreshToken);
+    for (const { accessToken } of [one, other, third])
+      expect((await stand.ask(getAccount, { token: accessToken })).body.accountId).toBe(first.accountId);
+    // Another session of the account is another family.
+    stand.moveClock(61_000);
+    const elsewhere = await stand.signIn(first.identifier);
+    await refresh(elsewhere.refreshToken);
+    expect((await refresh(third.refreshToken)).sessionId).toBe(first.sessionId);
   });
 
   test('a token two generations old is theft at once', async () => {

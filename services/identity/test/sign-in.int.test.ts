@@ -116,7 +116,7 @@ describe.each([
     expect(known.body.created).toBe(false);
   });
 
-  test('one code verified many times at once opens exactly one session', async () => {
+  test('better-auth: exactly one success when one code is verified concurrently', async () => {
     const identifier = person();
     const code = await stand.codeFor(identifier);
     const outcomes = await Promise.allSettled(
@@ -165,7 +165,7 @@ describe.each([
   });
 });
 
-test('two sessions that race to register one identifier make one account', async () => {
+test('Kratos: two identities race for one address; one account is made', async () => {
   const stand = await startStand({ region: 'global' });
   try {
     const identifier = stand.identifiers.email();

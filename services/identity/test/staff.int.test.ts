@@ -1,6 +1,16 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { StaffRole } from '@meridian/contracts/endpoint.ts';
+import { getAccount, listSecurityLog, refreshSession } from '@meridian/contracts/identity.ts';
+import {
+  completeStaffSignIn,
+  endAccountSessions,
+  endOwnStaffSessions,
+  listStaffAudit,
+  signOutStaff,
+} from '@meridian/contracts/identity-staff.ts';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { type Stand, startStand, waitFor } from './support/stand.ts';
+import { problemOf, type Stand, startStand, waitFor } from './support/stand.ts';
 
 type Answer = { status: number; body: Record<string, unknown> };
 
@@ -91,7 +101,9 @@ describe('staff sign-in', () => {
     expect(first.body.staffId).toMatch(/^stf_cn_/);
     const second = await signIn('ada');
     expect(second.body.staffId).toBe(first.body.staffId);
-    const { rows } = await stand.pool.query('select roles from staff_audit where staff_id = $1', [first.body.staffId]);
+    const { rows } = await stand.pool.query('select roles from staff_audit where staff_id = $1 and action is null', [
+      first.body.staffId,
+    ]);
     expect(rows).toEqual([{ roles: ['reviewer', 'admin'] }, { roles: ['reviewer', 'admin'] }]);
     await expect(stand.pool.query('delete from staff_audit')).rejects.toMatchObject({ code: 'MI001' });
   });
@@ -134,12 +146,129 @@ describe('staff sign-in', () => {
     expect(await finish(search, cookie)).toEqual(failed);
   });
 
-  test('a code of another sign-in is refused (code injection)', async () => {
+  test('Kratos: PKCE against code injection; a code of another sign-in is refused', async () => {
     const [mine, theirs] = [await begin(), await begin()];
     const code = new URLSearchParams(await choose(theirs.location, 'ada')).get('code') ?? '';
     const search = new URLSearchParams(await choose(mine.location, 'ada'));
     search.set('code', code);
     expect(await finish(`?${search}`, mine.cookie)).toEqual(failed);
+  });
+
+  describe('a console', () => {
+    const codeVerifier = 'v'.repeat(43);
+    const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url');
+    /** Signs in as a console does; answers the one-time code that the browser carries to it. */
+    const codeFor = async (person: string) => {
+      const begun = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in?codeChallenge=${codeChallenge}`, manual);
+      const cookie = (begun.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+      const search = await choose(new URL(begun.headers.get('location') ?? ''), person);
+      const answer = await fetch(`${stand.urls().publicUrl}/staff/v1/sign-in/callback${search}`, {
+        ...manual,
+        headers: { cookie },
+      });
+      expect(answer.status).toBe(303);
+      expect(await answer.text()).toBe('');
+      const target = new URL(answer.headers.get('location') ?? '');
+      expect(target.href.split('#')[0]).toBe(new URL(stand.profile.links.staffConsole).href);
+      expect(target.search).toBe('');
+      return new URLSearchParams(target.hash.slice(1)).get('code') ?? '';
+    };
+    const complete = (code: string, verifier = codeVerifier) =>
+      stand.ask(completeStaffSignIn, { body: { code, codeVerifier: verifier } });
+
+    test('is sent back to with a code in the fragment, which its verifier alone exchanges, once, within a minute', async () => {
+      const code = await codeFor('ada');
+      const { rows } = await stand.pool.query('select c::text as row from staff_completion c');
+      expect(JSON.stringify(rows)).not.toContain(code);
+      const { body } = await complete(code);
+      expect(body).toMatchObject({ tokenType: 'Bearer', expiresIn: 900, roles: ['reviewer', 'admin'] });
+      expect(await problemOf(complete(code))).toMatchObject({ code: 'sign_in_failed' });
+      const stolen = await codeFor('ada');
+      expect(await problemOf(complete(stolen, 'w'.repeat(43)))).toMatchObject({ code: 'sign_in_failed' });
+      expect(await problemOf(complete(stolen))).toMatchObject({ code: 'sign_in_failed' });
+      const late = await codeFor('ada');
+      stand.moveClock(61_000);
+      expect(await problemOf(complete(late))).toMatchObject({ code: 'sign_in_failed' });
+    });
+  });
+
+  describe('actions', () => {
+    const reason = 'The owner called and lost a laptop.';
+    const audit = async (subject: string) => {
+      const token = await stand.staffToken(['admin'], `stf_${stand.region}_${'A'.repeat(26)}`);
+      return (await stand.ask(listStaffAudit, { token, query: { limit: 10, subject } })).body.items;
+    };
+    const nextSecond = () => stand.moveClock(1_100);
+
+    test('signing out ends every token of the person at once; a new sign-in works', async () => {
+      const { body } = await signIn('ada');
+      const token = String(body.accessToken);
+      expect((await stand.ask(listStaffAudit, { token, query: { limit: 1 } })).status).toBe(200);
+      nextSecond();
+      await stand.ask(endOwnStaffSessions, { token });
+      expect(await problemOf(stand.ask(listStaffAudit, { token, query: { limit: 1 } }))).toMatchObject({
+        code: 'unauthenticated',
+      });
+      nextSecond();
+      const again = String((await signIn('ada')).body.accessToken);
+      const { items } = (await stand.ask(listStaffAudit, { token: again, query: { limit: 5 } })).body;
+      expect(items.map(({ action }) => action).slice(0, 2)).toEqual(['signed_in', 'signed_out']);
+    });
+
+    test('an admin signs others out, with a reason that is kept; nobody else may', async () => {
+      const { body } = await signIn('ada');
+      const [staffId, token] = [String(body.staffId), String(body.accessToken)];
+      nextSecond();
+      const ask = async (roles: StaffRole[], who = staffId) =>
+        stand.ask(signOutStaff, { token: await stand.staffToken(roles), params: { staffId: who }, body: { reason } });
+      expect(await problemOf(ask(['support', 'reviewer', 'finance']))).toMatchObject({
+        code: 'forbidden',
+        status: 403,
+      });
+      expect(await problemOf(ask(['admin'], `stf_${stand.region}_${'0'.repeat(26)}`))).toMatchObject({ status: 404 });
+      await ask(['admin']);
+      expect(await problemOf(stand.ask(listStaffAudit, { token, query: { limit: 1 } }))).toMatchObject({ status: 401 });
+      expect(await audit(staffId)).toEqual([
+        expect.objectContaining({ staffId: 'stf_test', action: 'staff_signed_out', subject: staffId, reason }),
+        expect.objectContaining({ action: 'signed_out', subject: staffId }),
+      ]);
+      nextSecond();
+    });
+
+    test('support ends the sessions of an account: the owner is told and sees it, and the reason is kept', async () => {
+      const { accountId, accessToken, refreshToken, identifier } = await stand.signIn(stand.identifiers.phone());
+      const token = await stand.staffToken(['support']);
+      const { body } = await stand.ask(endAccountSessions, { token, body: { accountId, reason } });
+      expect(body).toEqual({ ended: 1 });
+      expect(await problemOf(stand.ask(refreshSession, { body: { refreshToken } }))).toMatchObject({ status: 401 });
+      expect(await problemOf(stand.ask(getAccount, { token: accessToken }))).toMatchObject({ status: 401 });
+      await waitFor('the notice', async () =>
+        (await stand.messages(identifier.value)).some(({ text }) => text.includes('客服已退出')),
+      );
+      stand.moveClock(61_000);
+      const { accessToken: later } = await stand.signIn(identifier);
+      const log = (await stand.ask(listSecurityLog, { token: later, query: { limit: 10 } })).body.items;
+      expect(log.map(({ kind }) => kind)).toContain('session_ended_by_staff');
+      expect(await audit(accountId)).toEqual([
+        expect.objectContaining({ action: 'account_sessions_ended', subject: accountId, reason, staffId: 'stf_test' }),
+      ]);
+      const nobody = { accountId: `acc_${stand.region}_${'0'.repeat(26)}`, reason };
+      expect(await problemOf(stand.ask(endAccountSessions, { token, body: nobody }))).toMatchObject({ status: 404 });
+      expect(await audit(nobody.accountId)).toEqual([]);
+    });
+
+    test('the audit comes in pages, each line once', async () => {
+      const token = await stand.staffToken(['admin']);
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const { body } = await stand.ask(listStaffAudit, { token, query: { limit: 2, ...(cursor && { cursor }) } });
+        seen.push(...body.items.map((item) => `${item.at} ${item.action} ${item.staffId}`));
+        cursor = body.next ?? undefined;
+      } while (cursor !== undefined);
+      const { rows } = await stand.pool.query('select count(*)::int as n from staff_audit');
+      expect(seen).toHaveLength(rows[0].n);
+    });
   });
 
   test('a sign-in is forgotten after ten minutes', async () => {

@@ -21,7 +21,7 @@ endpointSuite({
       publicUrl: service.running.publicUrl,
       internalUrl: service.running.internalUrl,
       tokens: await service.tokens.suiteTokens('key-issuance', { user, otherUser }),
-      snapshot: () => databaseSnapshot(pool, ['outbox', 'inbox', 'inbox_sequence']),
+      snapshot: () => databaseSnapshot(pool, ['outbox', 'published_event', 'inbox', 'inbox_sequence']),
       holds: (id) => databaseHolds(pool, id),
       sampleOf: (endpoint: EndpointDefinition): Sample | undefined => {
         const ofKey = ['getKey', 'updateKey', 'rotateKey', 'revokeKey'];

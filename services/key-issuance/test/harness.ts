@@ -2,12 +2,12 @@
 import { type CallOptions, call } from '@meridian/client/client.ts';
 import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
 import { migrate } from '@meridian/kit/db/migrate.ts';
-import { createPostgresBus, migratePostgresBus } from '@meridian/kit/events/postgres-bus.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Overrides, Running } from '@meridian/kit/run/platform.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
 import { createEventSender } from '@meridian/testkit/service/send-event.ts';
+import { openTestEvents } from '@meridian/testkit/service/test-events.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import { migrations } from '../src/migrations.ts';
 import { startKeyIssuance } from '../src/service.ts';
@@ -33,11 +33,7 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
   const tokens = await createTestIssuer({ region, foreignRegion: foreignOf(region), issuer, now });
   const jwks = await tokens.serve();
   const database = databaseUrl === undefined ? await keyDatabase() : { url: databaseUrl, drop: async () => {} };
-  const busDatabase = await createTestDatabase({
-    migrate: (url) => migratePostgresBus({ url, log: silent }),
-    templateKey: 'bus',
-  });
-  const bus = createPostgresBus({ url: busDatabase.url, log: silent, now });
+  const events = await openTestEvents({ region, now });
   const running: Running = await startKeyIssuance(
     {
       MERIDIAN_MODE: 'embedded',
@@ -45,7 +41,7 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
       PUBLIC_LISTEN: '127.0.0.1:0',
       INTERNAL_LISTEN: '127.0.0.1:0',
       DATABASE_URL: database.url,
-      EVENT_BUS_URL: busDatabase.url,
+      EVENT_BUS_URL: events.url,
       SERVICE_KEY: tokens.servicePrivatePem('key-issuance'),
       SERVICE_KEYS: JSON.stringify(tokens.servicePems),
       ISSUER: issuer,
@@ -56,7 +52,7 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
       KEY_PEPPERS: JSON.stringify({ 1: `pepper-of-${region}-0123456789` }),
       ...env,
     },
-    overrides,
+    { ...events.overrides, ...overrides },
   );
 
   let address = 0;
@@ -65,7 +61,6 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
     region,
     tokens,
     databaseUrl: database.url,
-    busUrl: busDatabase.url,
     newAccount: () => newId('acc', region, now()),
     /** Calls as the account's owner, each time from another address: the flood guard is not what is tested. */
     asUser: async <E extends EndpointDefinition>(
@@ -92,12 +87,11 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
         baseUrl: running.internalUrl,
         token: await tokens.serviceToken({ caller, audience: 'key-issuance' }),
       } as CallOptions<E>),
-    emit: createEventSender({ bus, region, now }),
+    emit: createEventSender({ bus: events.bus, region, now }),
     stop: async () => {
       await running.stop();
-      await bus.close(1_000);
       await jwks.close();
-      await Promise.all([database.drop(), busDatabase.drop()]);
+      await Promise.all([database.drop(), events.close()]);
     },
   };
 };

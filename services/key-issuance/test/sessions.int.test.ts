@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { accountErasureRequested, sessionRevoked } from '@meridian/contracts/events/lifecycle.ts';
-import { createKey, listKeys } from '@meridian/contracts/key-issuance.ts';
+import { createKey, createTemporaryKey, listKeys, rotateKey } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { type Harness, startHarness } from './harness.ts';
@@ -63,6 +63,35 @@ describe('a session that has ended at identity', () => {
     expect((await create(token, 'first-key-of-this-account')).status).toBe(201);
     service.tokens.ended.add(accountId);
     await expect(create(token, 'second-key-of-this-account')).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  test('of a recovered account makes no key and rotates none until the restriction ends; its keys go on working', async () => {
+    const accountId = service.newAccount();
+    const token = await service.tokens.userToken({ accountId });
+    const { key } = (await create(token, 'a-key-from-before-the-recovery')).body;
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    service.tokens.restricted.set(accountId, until);
+    const baseUrl = service.running.publicUrl;
+    const options = { baseUrl, token };
+    const refused = [
+      create(token, 'a-key-after-the-recovery'),
+      call(createTemporaryKey, {
+        ...options,
+        idempotencyKey: 'a-temporary-key-after-it',
+        body: { name: 'a job', product: 'payg', lifeSeconds: 600, models: ['meridian-v2.5'] },
+      }),
+      call(rotateKey, {
+        ...options,
+        idempotencyKey: 'a-rotation-after-it',
+        params: { keyId: key.keyId },
+        body: { graceSeconds: 0 },
+      }),
+    ];
+    for (const one of refused)
+      await expect(one).rejects.toMatchObject({ code: 'account_restricted', status: 403, problem: { until } });
+    expect((await list(token)).body.items).toMatchObject([{ keyId: key.keyId, status: 'active', rotatedAt: null }]);
+    service.tokens.restricted.delete(accountId);
+    expect((await create(token, 'a-key-after-the-restriction')).status).toBe(201);
   });
 
   test('leaves nothing behind when the account is erased', async () => {

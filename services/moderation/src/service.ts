@@ -4,6 +4,7 @@ import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { eraseAccount } from './account/erase-account.ts';
 import { fenceRoutes } from './account/fences.routes.ts';
+import { deleteOldReadings } from './cases/case-reading.store.ts';
 import { caseRoutes } from './cases/cases.routes.ts';
 import { expireEnded } from './cases/expire-ended.ts';
 import { readConfig } from './config.ts';
@@ -66,6 +67,12 @@ export const startModeration = async (
       5_000,
     ),
   );
+
+  every(cleaningMs, 'delete old readings', () => {
+    const before = now();
+    before.setUTCMonth(before.getUTCMonth() - region.profile.retention.securityLog.months);
+    return deleteOldReadings(db.read, before);
+  });
 
   const eventDeps = { service, region: region.id, now } as const;
   return platform.start({

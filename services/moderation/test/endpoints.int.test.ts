@@ -19,7 +19,7 @@ endpointSuite({
       publicUrl: world.service.publicUrl,
       internalUrl: world.service.internalUrl,
       tokens: await world.authority.suiteTokens('moderation', { user, otherUser }),
-      snapshot: () => databaseSnapshot(world.pool, ['idempotency_key', 'outbox']),
+      snapshot: () => databaseSnapshot(world.pool, ['idempotency_key', 'outbox', 'published_event']),
       holds: (id) => databaseHolds(world.pool, id),
       sampleOf: (endpoint): Sample | undefined => {
         switch (endpoint.id) {

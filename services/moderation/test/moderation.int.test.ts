@@ -346,6 +346,8 @@ describe('appeals and decisions', () => {
   test('only reviewers decide; support reads', async () => {
     const { caseId } = await protect(world.newAccount());
     expect((await world.caseOf(caseId, ['support'])).caseId).toBe(caseId);
+    const readings = await world.sql('select staff_id from case_reading where $1 = any (case_ids)', [caseId]);
+    expect(readings).toEqual([{ staff_id: 'sta_reader' }]);
     await expect(world.caseOf(caseId, ['finance'])).rejects.toMatchObject({ code: 'forbidden', status: 403 });
   });
 
@@ -407,7 +409,14 @@ describe('cancellation', () => {
       .map(({ table_name }) => table_name)
       .filter(
         (name) =>
-          !['account_fence', 'account_tombstone', 'account_sequence', 'inbox_sequence', 'outbox'].includes(name),
+          ![
+            'account_fence',
+            'account_tombstone',
+            'account_sequence',
+            'inbox_sequence',
+            'outbox',
+            'published_event',
+          ].includes(name),
       );
     for (const table of kept)
       expect(JSON.stringify(await world.sql(`select t::text from "${table}" t`))).not.toContain(account);

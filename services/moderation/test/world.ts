@@ -47,7 +47,8 @@ export const startWorld = async () => {
   const region = 'global';
   const clock = { offsetMs: 0 };
   const now = () => new Date(Date.now() + clock.offsetMs);
-  const [database, busDatabase] = [await createTestDatabase(), await createTestDatabase()];
+  const database = await createTestDatabase();
+  const bus = await startTestBus({ region, service: 'moderation' });
   const authority = await startTestAuthority({ region, foreignRegion: 'cn', now });
   const folder = await mkdtemp(join(tmpdir(), 'rules-'));
   const rulesPath = join(folder, 'rules.json');
@@ -66,7 +67,7 @@ export const startWorld = async () => {
     PUBLIC_LISTEN: '127.0.0.1:0',
     INTERNAL_LISTEN: '127.0.0.1:0',
     DATABASE_URL: database.url,
-    EVENT_BUS_URL: busDatabase.url,
+    EVENT_BUS_URL: bus.url,
     TRUSTED_PROXIES: '127.0.0.1',
     LOG_LEVEL: 'trace',
     FINGERPRINT_KEY: randomBytes(32).toString('base64url'),
@@ -74,8 +75,7 @@ export const startWorld = async () => {
     RULES_FILE: rulesPath,
     ...authority.variablesOf('moderation'),
   };
-  const bus = await startTestBus({ url: busDatabase.url, region, service: 'moderation' });
-  const start = () => startModeration(env, { now, destination });
+  const start = () => startModeration(env, { now, destination, ...bus.overrides });
   let service = await start();
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
   let calls = 0;
@@ -122,7 +122,7 @@ export const startWorld = async () => {
       await service.stop();
       service = await start();
     },
-    startReplica: () => startModeration(env, { now, destination }),
+    startReplica: () => startModeration(env, { now, destination, ...bus.overrides }),
     newAccount: () => newId('acc', region, now()),
     /** As the gateway does: match, then score what was found. */
     say: async (accountId: string, ...texts: string[]) => score(accountId, await match(...texts)),
@@ -152,7 +152,6 @@ export const startWorld = async () => {
       await bus.stop();
       await authority.stop();
       await database.drop();
-      await busDatabase.drop();
       await rm(folder, { recursive: true });
     },
   };

@@ -21,6 +21,8 @@ endpointSuite({
           case 'getVerificationStanding':
             // Not knowing an account is an answer here: it is not verified.
             return { params: { accountId: user }, unknownId: [200] };
+          case 'matchRealName':
+            return { body: { accountId: user, name: '张三', number: numberOf(1) } };
           default:
             return undefined;
         }

@@ -23,7 +23,8 @@ export const startWorld = async (options: { region?: string; variables?: Record<
   const region = options.region ?? 'cn';
   const clock = { offsetMs: 0 };
   const now = () => new Date(Date.now() + clock.offsetMs);
-  const [database, busDatabase] = [await createTestDatabase(), await createTestDatabase()];
+  const database = await createTestDatabase();
+  const bus = await startTestBus({ region, service: 'verification' });
   const authority = await startTestAuthority({ region, foreignRegion: region === 'cn' ? 'global' : 'cn', now });
   const registry = await startRegistryStandIn({ now });
   const lines: string[] = [];
@@ -39,7 +40,7 @@ export const startWorld = async (options: { region?: string; variables?: Record<
     PUBLIC_LISTEN: '127.0.0.1:0',
     INTERNAL_LISTEN: '127.0.0.1:0',
     DATABASE_URL: database.url,
-    EVENT_BUS_URL: busDatabase.url,
+    EVENT_BUS_URL: bus.url,
     TRUSTED_PROXIES: '127.0.0.1',
     LOG_LEVEL: 'trace',
     IDENTITY_DATA_KEY: `1:${randomBytes(32).toString('base64')}`,
@@ -48,8 +49,7 @@ export const startWorld = async (options: { region?: string; variables?: Record<
     ...registry.variables,
     ...options.variables,
   };
-  const bus = await startTestBus({ url: busDatabase.url, region, service: 'verification' });
-  const start = () => startVerification(env, { now, destination });
+  const start = () => startVerification(env, { now, destination, ...bus.overrides });
   let service = await start();
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
   let keys = 0;
@@ -99,7 +99,6 @@ export const startWorld = async (options: { region?: string; variables?: Record<
       await registry.stop();
       await authority.stop();
       await database.drop();
-      await busDatabase.drop();
     },
   };
 };

@@ -104,9 +104,26 @@ const sessions = statements([
   'create index not_before_recorded on not_before (recorded_at)',
 ]);
 
+const published = statements([
+  // What is on the bus stays for some days, to be sent again when a broker lost it (docs/decisions/0016-published-events-are-kept.md).
+  // `position` is the event's former place in the outbox, which keeps the order per account.
+  `create table published_event (
+     event_id text primary key,
+     position bigint not null,
+     account_id text not null,
+     type text not null,
+     payload text not null,
+     created_at timestamptz not null,
+     published_at timestamptz not null
+   )`,
+  'create index published_event_position on published_event (position)',
+  'create index published_event_published on published_event (published_at)',
+]);
+
 export const kitMigrations: Record<string, Migration> = {
   '0001-events': events,
   '0002-idempotency': idempotency,
   '0003-accounts': accounts,
   '0004-sessions': sessions,
+  '0005-published': published,
 };

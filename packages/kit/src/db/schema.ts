@@ -17,6 +17,15 @@ export interface KitSchema {
     payload: string;
     created_at: GeneratedTimestamp;
   };
+  published_event: {
+    event_id: string;
+    position: bigint;
+    account_id: string;
+    type: string;
+    payload: string;
+    created_at: Timestamp;
+    published_at: Timestamp;
+  };
   account_sequence: { account_id: string; seq: bigint };
   inbox: { consumer: string; event_id: string; received_at: GeneratedTimestamp };
   inbox_sequence: { consumer: string; source: string; account_id: string; seq: bigint };

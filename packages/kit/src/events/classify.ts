@@ -19,6 +19,8 @@ const transientCode = new Set([
   'UND_ERR_SOCKET',
   'unavailable',
   'topic_missing',
+  // Certificates are mended while services run.
+  'not_trusted',
   'rate_limited',
   'request_timeout',
   'event_transient',

@@ -37,6 +37,8 @@ export type ConsumerOptions<S extends KitSchema> = {
 
 export type Consumer = { start(): Promise<void>; stop(): Promise<void> };
 
+const eventsCommand = 'npm run events -- list (in its container: node packages/kit/src/run/events-command.ts list)';
+
 // An unknown error may be a race or a programming error; a few tries tell them apart.
 const triesBeforeParking = 3;
 
@@ -69,7 +71,7 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
       metrics.eventsParked.inc({ group, type });
       log.error(
         { err, group, eventId: record.eventId, type, attempts },
-        'event parked; later events of its account wait behind it',
+        `event parked; later events of its account wait behind it; to decide: ${eventsCommand}`,
       );
     }
   };
@@ -83,6 +85,15 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
     }
   };
 
+  const unhandled = new Set<string>();
+  /** Once per type: a publisher that is newer, or whose event concerns others, sends many. */
+  const noteUnhandled = (type: string, outcome: 'ignored' | 'newer_major') => {
+    if (unhandled.has(type)) return;
+    unhandled.add(type);
+    if (outcome === 'ignored') log.warn({ group, type }, 'events of a type without a reaction here are skipped');
+    else log.warn({ group, type }, 'events of a newer major version are skipped: deploy the version that knows it');
+  };
+
   const attempt = async (record: DeliveredRecord, event: Envelope) => {
     const { outcome, released } = await applyEvent(deps, event, record.payload);
     metrics.eventsHandled.inc({ group, type: event.type, outcome });
@@ -90,9 +101,10 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
       metrics.eventGaps.inc({ group, source: event.source });
       log.error(
         { group, eventId: event.id, source: event.source, seq: event.accountseq },
-        'event held: an earlier one of its account is missing',
+        `event held: an earlier one of its account is missing; to look, or have it published again: ${eventsCommand}`,
       );
     }
+    if (outcome === 'ignored' || outcome === 'newer_major') noteUnhandled(event.type, outcome);
     if (outcome === 'applied')
       metrics.eventAge.observe({ group }, Math.max(0, (now().getTime() - Date.parse(event.time)) / 1_000));
     if (released > 0) housekeeping.poke();
@@ -146,34 +158,45 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
   let subscription: Subscription | undefined;
   let joining: Promise<void> | undefined;
   const stopping = new AbortController();
+  const setJoined = (joined: boolean) => metrics.consumerJoined.set({ group }, joined ? 1 : 0);
+  const notJoined = (err: unknown, failures: number, again: boolean) => {
+    metrics.busFailures.inc({ code: errorCode(err) ?? 'unknown' });
+    log.error({ err, group, failures }, `cannot join the event bus${again ? ', will try again' : ''}`);
+  };
   const subscribe = async () => {
+    let told = false;
     subscription = await bus.subscribe({
       group,
       topics,
+      onMembership: (joined) => {
+        told = true;
+        setJoined(joined);
+      },
       handler: async (record, { signal }) => {
         await handle(record, signal);
         await hit('after-commit-before-offset');
       },
     });
+    if (!told) setJoined(true);
   };
   const keepJoining = async () => {
-    for (let failures = 1; !stopping.signal.aborted && !subscription; failures += 1) {
-      await wait(backOff(failures, 200, 10_000), stopping.signal);
+    for (let failures = 2; !stopping.signal.aborted && !subscription; failures += 1) {
+      await wait(backOff(failures - 1, 200, 10_000), stopping.signal);
       if (stopping.signal.aborted) return;
-      await subscribe().catch((err: unknown) =>
-        log.error({ err, group, failures }, 'cannot join the event bus, will try again'),
-      );
+      await subscribe().catch((err: unknown) => notJoined(err, failures, true));
     }
   };
   return {
     start: async () => {
       if (subscription || joining) return;
+      setJoined(false);
       try {
         await subscribe();
       } catch (err) {
         // A bus that is down must not keep a service from starting: what it publishes waits in the outbox.
-        if (!isTransient(err)) throw err;
-        log.error({ err, group }, 'cannot join the event bus, will try again');
+        const again = isTransient(err);
+        notJoined(err, 1, again);
+        if (!again) throw err;
         joining = keepJoining();
       }
       housekeeping.start();
@@ -183,6 +206,7 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
       await joining;
       await Promise.all([subscription?.stop(), housekeeping.stop()]);
       subscription = undefined;
+      setJoined(false);
     },
   };
 };

@@ -32,7 +32,13 @@ export interface EventBus {
   /** Resolves when all records are durable, in their order per key. A repeated record may be stored twice or once. */
   publish(records: readonly EventRecord[]): Promise<void>;
   /** Joins `group`, a new group from the beginning. Members of a group share the partitions; a dead member's are taken over. */
-  subscribe(options: { group: string; topics: readonly string[]; handler: RecordHandler }): Promise<Subscription>;
+  subscribe(options: {
+    group: string;
+    topics: readonly string[];
+    handler: RecordHandler;
+    /** Told when the member joins, and when it loses the transport and joins again by itself; a transport without groups tells nothing. */
+    onMembership?: ((joined: boolean) => void) | undefined;
+  }): Promise<Subscription>;
   /** Delivers everything to the group again. Call it while no member of the group runs. */
   seekToBeginning(group: string): Promise<void>;
   lag(group: string): Promise<Lag[]>;

@@ -5,7 +5,12 @@ import { createKafkaAdmin } from './kafka-admin.ts';
 import { createKafkaClient, type KafkaConnection } from './kafka-client.ts';
 import { kafkaLag } from './kafka-lag.ts';
 import { createKafkaProducer } from './kafka-producer.ts';
-import { createKafkaSubscription, type KafkaSubscription, type KafkaTiming } from './kafka-subscription.ts';
+import {
+  assertTiming,
+  createKafkaSubscription,
+  type KafkaSubscription,
+  type KafkaTiming,
+} from './kafka-subscription.ts';
 import { countPartitions } from './kafka-topics.ts';
 
 export type KafkaBusOptions = KafkaConnection & {
@@ -21,7 +26,13 @@ export type KafkaBusOptions = KafkaConnection & {
   readonly onFatal: (error: Error) => void;
 };
 
-const defaultTiming: KafkaTiming = { sessionMs: 30_000, rebalanceMs: 60_000, fetchWaitMs: 500, watchdogMs: 60_000 };
+const defaultTiming: KafkaTiming = {
+  sessionMs: 30_000,
+  handlerMs: 14_000,
+  rebalanceMs: 60_000,
+  fetchWaitMs: 500,
+  watchdogMs: 150_000,
+};
 
 // GROUP_ID_NOT_FOUND: https://kafka.apache.org/protocol.html#protocol_error_codes
 const unknownGroup = 69;
@@ -35,6 +46,8 @@ const isUnknownGroup = (error: unknown): boolean =>
 /** An EventBus on a Kafka cluster whose topics exist (`ensureTopics`). Nothing is connected before use. */
 export const createKafkaBus = (options: KafkaBusOptions): EventBus => {
   const { log, now } = options;
+  const timing = { ...defaultTiming, ...options.timing };
+  assertTiming(timing);
   const client = createKafkaClient(options);
   const admin = createKafkaAdmin(client);
   // The count of a topic never changes (it is part of the ordering contract), so asking once is enough.
@@ -62,7 +75,7 @@ export const createKafkaBus = (options: KafkaBusOptions): EventBus => {
   return {
     publish: (records) => producer.publish(records),
 
-    subscribe: async ({ group, topics, handler }) => {
+    subscribe: async ({ group, topics, handler, onMembership }) => {
       await Promise.all(topics.map(partitionsOf));
       topicsOfGroup.set(group, new Set([...(topicsOfGroup.get(group) ?? []), ...topics]));
       const subscription = await createKafkaSubscription({
@@ -72,12 +85,13 @@ export const createKafkaBus = (options: KafkaBusOptions): EventBus => {
         topics,
         handler,
         concurrency: options.concurrency ?? 4,
-        timing: { ...defaultTiming, ...options.timing },
+        timing,
         lagOf: async (assigned) =>
           (await lag(group))
             .filter(({ topic, partition }) => assigned.get(topic)?.includes(partition))
             .reduce((sum, { records }) => sum + records, 0n),
         onFatal: options.onFatal,
+        onMembership,
       });
       subscriptions.add(subscription);
       return {

@@ -1,6 +1,6 @@
 // The one file that knows kafkajs. What the adapter needs of it passes through here, so that the client can be exchanged.
 // Its known faults, and the rules that turn them into duplicates at worst, are listed in docs/decisions/0009-kafka-client.md.
-import kafkajs, { type Admin, Kafka, type LogEntry, logLevel } from 'kafkajs';
+import kafkajs, { type AclFilter, type Admin, Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { Logger } from '../telemetry/log.ts';
 
 export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer, RecordMetadata } from 'kafkajs';
@@ -62,17 +62,80 @@ export type Right = {
   readonly operation: 'READ' | 'WRITE' | 'DESCRIBE';
 } & ({ readonly topic: string } | { readonly group: string });
 
+// Of a filter: AclResourceTypes.ANY and the like.
+const any = 1;
+
+const entryOf = (right: Right) => ({
+  resourceType: 'topic' in right ? kafkajs.AclResourceTypes.TOPIC : kafkajs.AclResourceTypes.GROUP,
+  resourceName: 'topic' in right ? right.topic : right.group,
+  resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+  principal: right.principal,
+  host: '*',
+  operation: kafkajs.AclOperationTypes[right.operation],
+  permissionType: kafkajs.AclPermissionTypes.ALLOW,
+});
+
 /** Grants `rights` from any host. */
 export const allow = async (admin: Admin, rights: readonly Right[]): Promise<void> => {
-  await admin.createAcls({
-    acl: rights.map((right) => ({
-      resourceType: 'topic' in right ? kafkajs.AclResourceTypes.TOPIC : kafkajs.AclResourceTypes.GROUP,
-      resourceName: 'topic' in right ? right.topic : right.group,
-      resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
-      principal: right.principal,
-      host: '*',
-      operation: kafkajs.AclOperationTypes[right.operation],
-      permissionType: kafkajs.AclPermissionTypes.ALLOW,
-    })),
+  await admin.createAcls({ acl: rights.map(entryOf) });
+};
+
+/** A rule of the broker that allows one of our principals something; `kept` tells that it is one of the given rights. */
+export type FoundRule = { readonly rule: AclFilter; readonly name: string; readonly kept: boolean };
+
+/** Every rule that allows `principal` something; what an administrator denies stays denied. */
+export const rulesOf = async (admin: Admin, principal: string, rights: readonly Right[]): Promise<FoundRule[]> => {
+  const wanted = new Set(rights.map((right) => JSON.stringify(Object.values(entryOf(right)))));
+  const { resources } = await admin.describeAcls({
+    resourceType: any,
+    resourcePatternType: any,
+    principal,
+    operation: any,
+    permissionType: kafkajs.AclPermissionTypes.ALLOW,
+  });
+  return resources.flatMap(({ resourceType, resourceName, resourcePatternType, acls }) =>
+    acls.map(({ principal: holder, host, operation, permissionType }) => {
+      const rule = {
+        resourceType,
+        resourceName,
+        resourcePatternType,
+        principal: holder,
+        host,
+        operation,
+        permissionType,
+      };
+      return { rule, name: resourceName, kept: wanted.has(JSON.stringify(Object.values(rule))) };
+    }),
+  );
+};
+
+/** Takes rules away. */
+export const removeRules = async (admin: Admin, rules: readonly FoundRule[]): Promise<void> => {
+  await admin.deleteAcls({ filters: rules.map(({ rule }) => rule) });
+};
+
+/** Settings of topics as the broker has them, by topic. */
+export const settingsOf = async (
+  admin: Admin,
+  topics: readonly string[],
+): Promise<Map<string, Map<string, string>>> => {
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+  });
+  return new Map(
+    resources.map(({ resourceName, configEntries }) => [
+      resourceName,
+      new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    ]),
+  );
+};
+
+/** Gives a topic these settings of its own, and no others. */
+export const changeSettings = async (admin: Admin, topic: string, settings: Readonly<Record<string, string>>) => {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries }],
   });
 };

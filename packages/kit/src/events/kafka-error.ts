@@ -1,16 +1,20 @@
 // Errors of the Kafka transport, by code. kafkajs's own errors stay inside as the cause.
-import { errorCause, errorMessage, errorName } from '../error-code.ts';
+import { errorCause, errorCode, errorMessage, errorName } from '../error-code.ts';
 
 /**
  * - `unavailable`: the brokers do not answer or cannot take it now; passes by itself
  * - `topic_missing`: nobody has created the topic; passes when somebody does
  * - `topic_partitions`: the topic has another number of partitions than declared; a person must decide
+ * - `topic_settings`: the topic has other settings than declared
+ * - `not_trusted`: TLS could not be agreed, because one side does not believe the other's certificate; passes when certificates are mended
  * - `record_too_large`, `not_authorized`: will not pass by itself
  */
 export type KafkaErrorCode =
   | 'unavailable'
   | 'topic_missing'
   | 'topic_partitions'
+  | 'topic_settings'
+  | 'not_trusted'
   | 'record_too_large'
   | 'not_authorized';
 
@@ -34,6 +38,18 @@ const codeOfType: Readonly<Record<string, KafkaErrorCode>> = {
   SASL_AUTHENTICATION_FAILED: 'not_authorized',
 };
 
+// OpenSSL's and Node's codes when one side refuses the other's certificate, or does not speak TLS at all:
+// https://nodejs.org/docs/latest-v24.x/api/tls.html#x509-certificate-error-codes
+const tlsCode =
+  /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO)/;
+const mendTrust =
+  'this program and the brokers need valid certificates of one authority: npm run region -- rotate <id> certificates, then recreate';
+
+/** A broker does not tell a topic that is missing from one that may not be seen, and one that comes back empty has lost both topics and rights. */
+export const mendTopics =
+  'run the job kafka-prepare, which creates topics and grants rights; on brokers without rights, npm run topics -- create';
+const mending: Partial<Record<KafkaErrorCode, string>> = { topic_missing: mendTopics, not_authorized: mendTopics };
+
 const typeOf = (error: unknown): string | undefined =>
   typeof error === 'object' && error !== null && 'type' in error && typeof error.type === 'string'
     ? error.type
@@ -45,7 +61,13 @@ export const kafkaError = (error: unknown, doing: string): KafkaError => {
     if (errorName(at) === 'KafkaError') return at as KafkaError;
     const type = typeOf(at);
     const code = type === undefined ? undefined : codeOfType[type];
-    if (code !== undefined) return new KafkaError(code, `${doing}: ${type}`, { cause: error });
+    if (code !== undefined) {
+      const hint = mending[code];
+      return new KafkaError(code, `${doing}: ${type}${hint ? `; ${hint}` : ''}`, { cause: error });
+    }
+    const tls = errorCode(at);
+    if (tls !== undefined && tlsCode.test(tls))
+      return new KafkaError('not_trusted', `${doing}: ${errorMessage(at)} (${tls}); ${mendTrust}`, { cause: error });
     if (errorName(at) === 'KafkaJSSASLAuthenticationError')
       return new KafkaError('not_authorized', `${doing}: ${errorMessage(at)}`, { cause: error });
     at = errorCause(at);

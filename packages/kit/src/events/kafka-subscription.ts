@@ -14,12 +14,22 @@ import { backOff } from './wait.ts';
 export type KafkaTiming = {
   /** How long a dead member keeps its partitions. */
   sessionMs: number;
+  /** Longest time for one try of one record, less than half a session: what takes longer is given up and tried again. */
+  handlerMs: number;
   /** How long a rebalance waits for members; at least the longest handler. */
   rebalanceMs: number;
   /** How long a fetch waits for records; also how soon a member notices that it shall stop. */
   fetchWaitMs: number;
-  /** No progress for so long while there is something to do: the member is taken for dead. */
+  /** No progress for so long while there is something to do: the member is taken for dead. At least twice a rebalance, in which nobody beats. */
   watchdogMs: number;
+};
+
+/** Throws when the times do not fit each other: a healthy member would be taken for dead, or a dead one for healthy. */
+export const assertTiming = ({ sessionMs, handlerMs, rebalanceMs, watchdogMs }: KafkaTiming): void => {
+  if (handlerMs >= sessionMs / 2)
+    throw new Error(`handlerMs (${handlerMs}) must be less than half of sessionMs (${sessionMs})`);
+  if (watchdogMs < 2 * rebalanceMs)
+    throw new Error(`watchdogMs (${watchdogMs}) must be at least twice rebalanceMs (${rebalanceMs})`);
 };
 
 type Options = {
@@ -35,6 +45,8 @@ type Options = {
   lagOf: (partitions: ReadonlyMap<string, readonly number[]>) => Promise<bigint>;
   /** The member cannot go on in this process. */
   onFatal: (error: Error) => void;
+  /** It joined the group, or lost the brokers and joins again by itself. */
+  onMembership?: (joined: boolean) => void;
 };
 
 const commitEveryMs = 200;
@@ -79,8 +91,11 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   const abandoning = new AbortController();
   // Ends with each rebalance: who waits in a handler gives up, and nothing more is begun on partitions that may be another's now.
   let epoch = new AbortController();
+  /** Counts the assignments of this member: what was begun under an earlier one says nothing about the partitions of this one. */
+  let generation = 0;
   const failures = new Map<string, number>();
-  const pauses = new Set<NodeJS.Timeout>();
+  /** Partitions that wait for the next try of a record. */
+  const pauses = new Map<string, NodeJS.Timeout>();
   const inHand = new Set<Promise<void>>();
   const endEpoch = () => {
     epoch.abort();
@@ -88,7 +103,8 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   };
   const watchdog = createWatchdog({
     quietMs: timing.watchdogMs,
-    busy: () => inHand.size > 0 || pauses.size > 0,
+    inHand: () => inHand.size > 0,
+    paused: (topic, partition) => pauses.has(`${topic}/${partition}`),
     lagOf: options.lagOf,
     onQuiet: (error) => fatal(error),
   });
@@ -104,7 +120,9 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   consumer.on(consumer.events.REBALANCING, endEpoch);
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     endEpoch();
+    generation += 1;
     offsets.forget();
+    if (!stopping.signal.aborted) options.onMembership?.(true);
     watchdog.joined(new Map(Object.entries(payload.memberAssignment)));
     log.info({ group, assigned: payload.memberAssignment }, 'joined the group');
     // A start that kafkajs had under way when it was stopped.
@@ -112,15 +130,11 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   });
   consumer.on(consumer.events.HEARTBEAT, watchdog.alive);
   consumer.on(consumer.events.CRASH, ({ payload }) => {
+    options.onMembership?.(false);
     if (!payload.restart) return fatal(payload.error);
     if (!stopping.signal.aborted)
       log.warn({ group, reason: errorMessage(payload.error) }, 'event consumer lost the brokers, joins again');
   });
-
-  const abandoned = new Promise<never>((_, reject) => {
-    abandoning.signal.addEventListener('abort', () => reject(new Error('closed before the record was handled')));
-  });
-  abandoned.catch(() => undefined); // only of interest to a batch in hand
 
   /** Repeats the record after a pause of its partition, while others go on. */
   const putOff = (lane: string, pause: () => () => void, err: unknown) => {
@@ -130,12 +144,38 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     const resume = pause();
     const timer = setTimeout(
       () => {
-        pauses.delete(timer);
+        pauses.delete(lane);
         resume();
       },
       backOff(count, 100, 5_000),
     );
-    pauses.add(timer);
+    pauses.set(lane, timer);
+  };
+
+  /** One try, at most `handlerMs`. A handler that does not give up in time is left behind; the inbox lets only one of its tries take effect. */
+  const tryOnce = async (record: DeliveredRecord, signal: AbortSignal) => {
+    const given = new AbortController();
+    const work = handler(record, { signal: AbortSignal.any([signal, given.signal]) });
+    let giveUp = (_: Error) => {};
+    // Of its own for each try: whatever waited on one promise of the whole subscription would stay in memory with it.
+    const ended = new Promise<void>((resolve, reject) => {
+      giveUp = reject;
+      work.then(resolve, reject);
+    });
+    const tooLong = () => giveUp(new Error(`the handler did not end within ${timing.handlerMs} ms`));
+    const closed = () => giveUp(new Error('closed before the record was handled'));
+    const timer = setTimeout(tooLong, timing.handlerMs);
+    abandoning.signal.addEventListener('abort', closed, { once: true });
+    if (abandoning.signal.aborted) closed();
+    try {
+      await ended;
+    } catch (error) {
+      given.abort();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      abandoning.signal.removeEventListener('abort', closed);
+    }
   };
 
   const handleBatch = async (payload: EachBatchPayload) => {
@@ -143,6 +183,8 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     const { topic, partition } = batch;
     const lane = `${topic}/${partition}`;
     const mine = epoch;
+    const begunIn = generation;
+    const began = performance.now();
     const signal = AbortSignal.any([stopping.signal, mine.signal]);
     let fault: unknown;
     const beating = setInterval(() => {
@@ -154,17 +196,20 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     try {
       for (const message of batch.messages) {
         if (signal.aborted || !isRunning() || isStale()) break;
+        // Other partitions wait for the whole batch; what is left of it is fetched again.
+        if (performance.now() - began > timing.handlerMs) break;
         try {
-          await Promise.race([handler(recordOf(topic, partition, message), { signal }), abandoned]);
+          await tryOnce(recordOf(topic, partition, message), signal);
         } catch (err) {
           // Nothing may escape to kafkajs: it would stop for a TypeError and count its tries for anything else.
           if (!signal.aborted) putOff(lane, pause, err);
           break;
         }
         failures.delete(lane);
-        watchdog.progressed();
+        watchdog.progressed(topic, partition);
         if (!mine.signal.aborted) resolveOffset(message.offset);
-        if (!abandoning.signal.aborted) offsets.handled(topic, partition, BigInt(message.offset) + 1n);
+        if (generation === begunIn && !abandoning.signal.aborted)
+          offsets.handled(topic, partition, BigInt(message.offset) + 1n);
       }
       // Before the partitions go to another member, it should know how far this one came.
       if (signal.aborted && !abandoning.signal.aborted) await atMost(offsets.flush(), 2_000);
@@ -183,6 +228,7 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: options.concurrency,
       eachBatch: (payload) => {
+        watchdog.progressed(payload.batch.topic, payload.batch.partition);
         const work = handleBatch(payload);
         inHand.add(work);
         return work.finally(() => inHand.delete(work));
@@ -191,6 +237,7 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   } catch (error) {
     stopping.abort();
     watchdog.stop();
+    offsets.stop();
     void atMost(consumer.disconnect(), 5_000);
     throw kafkaError(error, `joining group ${group}`);
   }
@@ -200,7 +247,7 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   const leave = () => {
     stopping.abort();
     watchdog.stop();
-    for (const timer of pauses) clearTimeout(timer);
+    for (const timer of pauses.values()) clearTimeout(timer);
     left ??= Promise.allSettled([...inHand])
       .then(() => atMost(offsets.flush(), 2_000))
       .then(() => {

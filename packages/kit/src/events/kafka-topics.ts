@@ -1,26 +1,36 @@
 // Creating and checking topics. Run by a person (npm run topics) or a test, never by a service: a service only refuses what is not as declared.
 import { errorCode } from '../error-code.ts';
 import type { KafkaAdmin as WholeAdmin } from './kafka-admin.ts';
-import { KafkaError } from './kafka-error.ts';
+import { changeSettings, settingsOf } from './kafka-client.ts';
+import { KafkaError, mendTopics } from './kafka-error.ts';
 import { type TopicDeclaration, topicSettings } from './topics.ts';
 import { wait } from './wait.ts';
 
 type KafkaAdmin = Pick<WholeAdmin, 'ask'>;
 
-const partitionsFound = async (admin: KafkaAdmin, names: readonly string[]): Promise<Map<string, number>> =>
+type Found = { partitions: number; replicas: number };
+
+const topicsFound = async (admin: KafkaAdmin, names: readonly string[]): Promise<Map<string, Found>> =>
   admin.ask('asking for topics', async (client) => {
     const there = new Set(await client.listTopics());
     const topics = names.filter((name) => there.has(name));
     if (topics.length === 0) return new Map();
     const found = await client.fetchTopicMetadata({ topics });
-    return new Map(found.topics.map(({ name, partitions }) => [name, partitions.length]));
+    const one = ({ partitions }: (typeof found.topics)[number]): Found => ({
+      partitions: partitions.length,
+      replicas: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+    });
+    return new Map(found.topics.map((topic) => [topic.name, one(topic)]));
   });
 
 /** Number of partitions of an existing topic. Throws `topic_missing`, and `topic_partitions` when it is not the `declared` one. */
 export const countPartitions = async (admin: KafkaAdmin, topic: string, declared?: number): Promise<number> => {
-  const count = (await partitionsFound(admin, [topic])).get(topic);
+  const count = (await topicsFound(admin, [topic])).get(topic)?.partitions;
   if (count === undefined)
-    throw new KafkaError('topic_missing', `topic ${topic} does not exist; create it with: npm run topics -- create`);
+    throw new KafkaError(
+      'topic_missing',
+      `topic ${topic} does not exist, or this program has no right to see it: ${mendTopics}`,
+    );
   if (declared !== undefined && count !== declared) throw wrongCount(topic, count, declared);
   return count;
 };
@@ -29,25 +39,67 @@ const wrongCount = (topic: string, count: number, declared: number) =>
   new KafkaError(
     'topic_partitions',
     `topic ${topic} has ${count} partitions, declared are ${declared}: events of an account would lose their order. ` +
-      `If it holds no events: npm run topics -- recreate --topic ${topic}; otherwise see "A topic with wrong partitions" in docs/operations.md`,
+      `If it holds no events: npm run topics -- recreate --topic ${topic} (in containers: kafka-prepare with recreate --topic ${topic}); ` +
+      'otherwise see "A topic with wrong partitions" in docs/operations.md',
   );
 
-export type TopicState = { name: string; state: 'there' | 'created' | 'missing' };
+export type TopicState = {
+  name: string;
+  state: 'there' | 'created' | 'missing' | 'differs';
+  /** Settings that are not as declared, each as a sentence. */
+  differs?: readonly string[];
+};
 
-/** Creates what is missing (unless `checkOnly`) and checks the rest. `replicas`: copies of each partition, at most one per broker. */
+/** What is not as declared in the settings of the topics that are there, by topic. */
+const differences = async (admin: KafkaAdmin, topics: readonly TopicDeclaration[], found: Map<string, Found>) => {
+  const there = topics.filter(({ name }) => found.has(name));
+  if (there.length === 0) return new Map<string, string[]>();
+  const names = there.map(({ name }) => name);
+  const settings = await admin.ask('asking for the settings of topics', (client) => settingsOf(client, names));
+  const sentences = (topic: TopicDeclaration) =>
+    Object.entries(topicSettings(topic, found.get(topic.name)?.replicas ?? 1))
+      .map(([key, declared]) => ({ key, declared, is: settings.get(topic.name)?.get(key) }))
+      .filter(({ declared, is }) => is !== declared)
+      .map(({ key, declared, is }) => `${key} is ${is ?? 'unknown'}, declared is ${declared}`);
+  return new Map(there.map((topic) => [topic.name, sentences(topic)]));
+};
+
+const assertCounts = (topics: readonly TopicDeclaration[], found: ReadonlyMap<string, Found>) => {
+  for (const { name, partitions } of topics) {
+    const count = found.get(name)?.partitions;
+    if (count !== undefined && count !== partitions) throw wrongCount(name, count, partitions);
+  }
+};
+
+/** Gives topics that are there their declared settings; what is missing stays missing. Answers the names of those that were changed. */
+export const configureTopics = async (admin: KafkaAdmin, topics: readonly TopicDeclaration[]): Promise<string[]> => {
+  const names = topics.map(({ name }) => name);
+  const found = await topicsFound(admin, names);
+  assertCounts(topics, found);
+  const differing = await differences(admin, topics, found);
+  const changing = topics.filter(({ name }) => (differing.get(name) ?? []).length > 0);
+  for (const topic of changing)
+    await admin.ask(`changing the settings of topic ${topic.name}`, (client) =>
+      changeSettings(client, topic.name, topicSettings(topic, found.get(topic.name)?.replicas ?? 1)),
+    );
+  return changing.map(({ name }) => name);
+};
+
+/**
+ * Creates what is missing (unless `checkOnly`) and checks the rest: throws `topic_partitions`, and `topic_settings` unless `checkOnly`, which answers
+ * the differences instead. `replicas`: copies of each partition, at most one per broker.
+ */
 export const ensureTopics = async (
   admin: KafkaAdmin,
   topics: readonly TopicDeclaration[],
   { replicas, checkOnly = false }: { replicas?: number; checkOnly?: boolean } = {},
 ): Promise<TopicState[]> => {
-  const found = await partitionsFound(
+  const found = await topicsFound(
     admin,
     topics.map(({ name }) => name),
   );
-  for (const { name, partitions } of topics) {
-    const count = found.get(name);
-    if (count !== undefined && count !== partitions) throw wrongCount(name, count, partitions);
-  }
+  assertCounts(topics, found);
+  const differing = await differences(admin, topics, found);
   const missing = topics.filter(({ name }) => !found.has(name));
   if (missing.length > 0 && !checkOnly)
     await admin.ask('creating topics', async (client) => {
@@ -64,10 +116,17 @@ export const ensureTopics = async (
       });
     });
   if (missing.length > 0 && !checkOnly) await untilLed(admin, missing);
-  return topics.map(({ name }) => ({
-    name,
-    state: found.has(name) ? 'there' : checkOnly ? 'missing' : 'created',
-  }));
+  const wrong = [...differing].filter(([, sentences]) => sentences.length > 0);
+  if (wrong.length > 0 && !checkOnly)
+    throw new KafkaError(
+      'topic_settings',
+      `${wrong.map(([name, sentences]) => `topic ${name}: ${sentences.join('; ')}`).join('. ')}. Give them the declared ones: npm run topics -- configure (in containers: kafka-prepare with configure)`,
+    );
+  return topics.map(({ name }) => {
+    const differs = differing.get(name) ?? [];
+    if (differs.length > 0) return { name, state: 'differs', differs };
+    return { name, state: found.has(name) ? 'there' : checkOnly ? 'missing' : 'created' };
+  });
 };
 
 /** Brokers learn of a new topic one after the other. */
@@ -95,7 +154,7 @@ export const deleteEmptyTopic = async (admin: KafkaAdmin, topic: string): Promis
     if (held > 0n) throw new KafkaError('topic_partitions', `topic ${topic} holds ${held} events and is not deleted`);
     await client.deleteTopics({ topics: [topic] });
   });
-  for (let tries = 1; (await partitionsFound(admin, [topic])).size > 0; tries += 1) {
+  for (let tries = 1; (await topicsFound(admin, [topic])).size > 0; tries += 1) {
     if (tries >= 100) throw new KafkaError('unavailable', `topic ${topic} is still there after its deletion`);
     await wait(100);
   }

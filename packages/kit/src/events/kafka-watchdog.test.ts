@@ -1,63 +1,109 @@
-import { afterEach, expect, test } from '@jest/globals';
-import { waitFor } from '@meridian/testkit/wait-for.ts';
+import { expect, test } from '@jest/globals';
 import { createWatchdog } from './kafka-watchdog.ts';
 
-let stop = () => {};
-afterEach(() => stop());
+const quietMs = 60_000;
+const [topic, other] = ['cn.identity.events', 'cn.billing.events'];
 
-const watch = (state: { lag: () => bigint; busy?: boolean }) => {
-  const reports: string[] = [];
-  let asked = 0;
-  const dog = createWatchdog({
-    quietMs: 200,
-    busy: () => state.busy ?? false,
-    lagOf: async () => {
-      asked += 1;
-      return state.lag();
-    },
-    onQuiet: (error) => void reports.push(error.message),
-  });
-  dog.joined(new Map([['cn.identity.events', [0]]]));
-  dog.start();
-  const beating = setInterval(dog.alive, 20);
-  stop = () => {
-    clearInterval(beating);
-    dog.stop();
-  };
-  return { reports, asked: () => asked, dog, stopBeating: () => clearInterval(beating) };
+type State = {
+  lag: (partitions: ReadonlyMap<string, readonly number[]>) => bigint;
+  inHand: boolean;
+  paused: Set<string>;
 };
 
-test('events wait and none is delivered: reported', async () => {
-  const { reports } = watch({ lag: () => 5n });
-  await waitFor(() => reports.length > 0);
-  expect(reports[0]).toMatch(/5 events wait/);
+/** A watchdog on a clock of its own. `pass` lets time go by in steps of a second, with a heartbeat in each unless told otherwise. */
+const watch = (over: Partial<State> = {}) => {
+  const state: State = { lag: () => 0n, inHand: false, paused: new Set(), ...over };
+  const reports: string[] = [];
+  let time = 0;
+  let asked = 0;
+  const dog = createWatchdog({
+    quietMs,
+    inHand: () => state.inHand,
+    paused: (of, partition) => state.paused.has(`${of}/${partition}`),
+    lagOf: async (partitions) => {
+      asked += 1;
+      return state.lag(partitions);
+    },
+    onQuiet: (error) => void reports.push(error.message),
+    clock: () => time,
+  });
+  dog.joined(
+    new Map([
+      [topic, [0, 1]],
+      [other, [0]],
+    ]),
+  );
+  const pass = async (seconds: number, { beating = true, each = () => {} } = {}) => {
+    for (let n = 0; n < seconds; n += 1) {
+      time += 1_000;
+      if (beating) dog.alive();
+      each();
+      await dog.look();
+    }
+  };
+  return { state, reports, pass, dog, asked: () => asked };
+};
+
+test('events wait and none is delivered: reported, not before the time', async () => {
+  const { reports, pass } = watch({ lag: () => 5n });
+  await pass(60);
+  expect(reports).toEqual([]);
+  await pass(1);
+  expect(reports).toEqual([expect.stringMatching(/5 events wait/)]);
 });
 
 test('no heartbeat although the brokers answer: reported', async () => {
-  const { reports, stopBeating } = watch({ lag: () => 0n });
-  stopBeating();
-  await waitFor(() => reports.length > 0);
-  expect(reports[0]).toMatch(/no heartbeat/);
+  const { reports, pass } = watch();
+  await pass(61, { beating: false });
+  expect(reports).toEqual([expect.stringMatching(/no heartbeat/)]);
 });
 
-test('nothing to do, a record in hand, or brokers that do not answer: not reported', async () => {
-  const idle = watch({ lag: () => 0n });
-  await waitFor(() => idle.asked() >= 3);
+test('nothing to do, or brokers that do not answer: not reported', async () => {
+  const idle = watch();
+  await idle.pass(200);
   expect(idle.reports).toEqual([]);
-  stop();
-
-  const state = { lag: () => 5n, busy: true };
-  const busy = watch(state);
-  busy.stopBeating();
-  await new Promise((resolve) => setTimeout(resolve, 600));
-  expect([busy.reports, busy.asked()]).toEqual([[], 0]);
-  stop();
+  expect(idle.asked()).toBeGreaterThanOrEqual(3);
 
   const away = watch({
     lag: () => {
       throw new Error('no broker');
     },
   });
-  await waitFor(() => away.asked() >= 3);
+  await away.pass(200, { beating: false });
   expect(away.reports).toEqual([]);
+  expect(away.asked()).toBeGreaterThanOrEqual(3);
+});
+
+test('a batch in hand is not the time of the client, and neither asked about nor reported', async () => {
+  const { reports, pass, asked } = watch({ lag: () => 5n, inHand: true });
+  await pass(600, { beating: false });
+  expect([reports, asked()]).toEqual([[], 0]);
+});
+
+test('a partition whose record is tried again and again does not hide that another is forgotten', async () => {
+  const { state, reports, pass, dog } = watch({
+    lag: (partitions) => (partitions.has(other) ? 3n : 0n),
+  });
+  // Five seconds in the handler, then a pause of one: for ever. The other partitions of the topic have nothing to do.
+  let turn = 0;
+  const each = () => {
+    turn = (turn + 1) % 6;
+    state.inHand = turn !== 0;
+    if (turn === 1) dog.progressed(topic, 0);
+    if (state.inHand) state.paused.delete(`${topic}/0`);
+    else state.paused.add(`${topic}/0`);
+  };
+  await pass(500, { each });
+  expect(reports[0]).toMatch(/3 events wait/);
+});
+
+test('what was delivered while the brokers were asked is not reported', async () => {
+  const { reports, pass, dog } = watch({
+    lag: () => {
+      for (const partition of [0, 1]) dog.progressed(topic, partition);
+      return 5n;
+    },
+  });
+  await pass(61);
+  expect(reports).toEqual([]);
 });

@@ -1,11 +1,14 @@
-// Moves committed events from the outbox to the bus. One leader per database; rows are deleted only after the bus has them.
+// Moves committed events from the outbox to the bus. One leader per database; rows leave the outbox only after the bus has them, and are then kept for
+// some days in a table of their own, to be sent again if the bus loses them.
 import type pg from 'pg';
 import type { Database } from '../db/database.ts';
 import type { KitSchema } from '../db/schema.ts';
+import { errorCode } from '../error-code.ts';
 import { type Hit, noFailpoints } from '../failpoints.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { EventBus } from './event-bus.ts';
+import { keptDays, moveToPublished, prunePublished } from './published.ts';
 import { backOff, createBell, wait } from './wait.ts';
 
 export type RelayOptions<S extends KitSchema> = {
@@ -16,6 +19,8 @@ export type RelayOptions<S extends KitSchema> = {
   metrics: Metrics;
   /** Default 200 ms; a commit of this process is noticed at once. */
   pollMs?: number;
+  /** How many days a published event is kept; default `keptDays`. */
+  keepDays?: number;
   hit?: Hit;
 };
 
@@ -33,6 +38,7 @@ const batchSize = 200;
 // Pokes come with every commit; batches are at least this far apart, so that a busy service does not poll per commit.
 const breathMs = 5;
 const measureMs = 2_000;
+const pruneMs = 60_000;
 
 type Row = { id: bigint; event_id: string; account_id: string; payload: string };
 
@@ -54,10 +60,17 @@ export const createRelay = <S extends KitSchema>(options: RelayOptions<S>): Rela
     );
     if (rows.length === 0) return 0;
     await hit('before-publish');
-    await bus.publish(rows.map((row) => ({ topic, key: row.account_id, eventId: row.event_id, payload: row.payload })));
+    const records = rows.map((row) => ({ topic, key: row.account_id, eventId: row.event_id, payload: row.payload }));
+    await bus.publish(records).catch((error: unknown) => {
+      metrics.busFailures.inc({ code: errorCode(error) ?? 'unknown' });
+      throw error;
+    });
     await hit('after-publish');
     await hit('before-delete');
-    await client.query('delete from outbox where id = any($1)', [rows.map((row) => row.id)]);
+    await moveToPublished(
+      client,
+      rows.map((row) => row.id),
+    );
     metrics.relayPublished.inc(rows.length);
     return rows.length;
   };
@@ -72,11 +85,16 @@ export const createRelay = <S extends KitSchema>(options: RelayOptions<S>): Rela
 
   const lead = async (client: pg.Client) => {
     let measured = 0;
+    let pruned = 0;
     let failures = 0;
     while (!stopping.signal.aborted) {
       if (performance.now() - measured > measureMs) {
         await measure(client);
         measured = performance.now();
+      }
+      if (performance.now() - pruned > pruneMs || pruned === 0) {
+        await prunePublished(client, options.keepDays ?? keptDays);
+        pruned = performance.now();
       }
       let moved = 0;
       try {

@@ -29,6 +29,7 @@ import type { Now } from '../ids.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type Background, createBackground } from './background.ts';
+import { watchCertificate } from './certificate-expiry.ts';
 import { isKafka, openBus } from './open-bus.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
 import { assertMode, regionDispatcher, regionTls } from './production.ts';
@@ -43,6 +44,7 @@ export type Overrides = {
   readonly log?: Logger;
   readonly destination?: DestinationStream;
   readonly verifiers?: Verifiers;
+  readonly openBus?: typeof openBus;
 };
 
 export type CoreOptions = {
@@ -89,6 +91,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(overrides.destination && { destination: overrides.destination }),
     });
   const metrics = createMetrics({ processMetrics: config.MERIDIAN_MODE !== 'embedded' });
+  watchCertificate(metrics, tls, now);
   const keys = remoteKeys(config.JWKS_URL, { allowInsecure: config.MERIDIAN_MODE === 'embedded', dispatcher });
   const rules = { region, now, directory };
   const publicKeys = await Promise.all(
@@ -211,7 +214,8 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   });
   const { core, listen, stopSteps } = await buildCore({ ...options, overrides: { ...overrides, log } }, db);
   const { now, metrics } = core;
-  const bus = openBus({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
+  const open = overrides?.openBus ?? openBus;
+  const bus = open({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
   core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
   core.every(600_000, 'clean session ends', () => cleanSessionEnds(db, now()));

@@ -1,4 +1,5 @@
 // The job that runs before a rollout: creates the region's topics and gives each service its rights on them, as the broker's administrator.
+// With words behind it, it is the operator's tool inside a region's networks, where Kafka is reached: prepare-kafka.ts check | configure | recreate --topic NAME.
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { parseConfig } from '../config/config.ts';
@@ -6,10 +7,11 @@ import { certificatePem, tlsKeyPem } from '../config/values.ts';
 import { errorCode } from '../error-code.ts';
 import { createKafkaAdmin } from '../events/kafka-admin.ts';
 import { createKafkaClient } from '../events/kafka-client.ts';
-import { ensureRights, rightsOfRegion } from '../events/kafka-rights.ts';
+import { ensureRights } from '../events/kafka-rights.ts';
 import { ensureTopics } from '../events/kafka-topics.ts';
 import { topicsOf } from '../events/topics.ts';
 import { createLog } from '../telemetry/log.ts';
+import { runTopics } from './topics-command.ts';
 
 const variables = z.object({
   REGION: z.string().regex(/^[a-z]{2,12}$/),
@@ -21,22 +23,26 @@ const variables = z.object({
 /** A broker that has just begun to listen may not know itself yet. */
 const tries = 10;
 
-const main = async () => {
+const configOf = () => {
   const config = parseConfig(variables, process.env);
-  const log = createLog({ service: 'prepare-kafka', region: config.REGION, level: 'info' });
-  const client = createKafkaClient({
+  return {
+    region: config.REGION,
     brokers: config.EVENT_BUS_URL.slice('kafka://'.length).split(','),
-    clientId: 'prepare-kafka',
     ssl: { key: config.INTERNAL_TLS_KEY, cert: config.INTERNAL_TLS_CERT, ca: config.INTERNAL_TLS_CA },
-    log,
-  });
-  const admin = createKafkaAdmin(client);
+  };
+};
+
+const prepare = async () => {
+  const { region, brokers, ssl } = configOf();
+  const log = createLog({ service: 'prepare-kafka', region, level: 'info' });
+  const admin = createKafkaAdmin(createKafkaClient({ brokers, clientId: 'prepare-kafka', ssl, log }));
   try {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const topics = await ensureTopics(admin, topicsOf(config.REGION));
-        await ensureRights(admin, rightsOfRegion(config.REGION));
-        return log.info({ topics }, 'topics and rights are as declared');
+        // Rights first: a service that finds its topic may use it.
+        const revoked = await ensureRights(admin, region);
+        const topics = await ensureTopics(admin, topicsOf(region));
+        return log.info({ topics, revoked }, 'topics and rights are as declared');
       } catch (error) {
         if (attempt >= tries || errorCode(error) !== 'unavailable') throw error;
         log.warn({ err: error, attempt }, 'the broker is not ready');
@@ -48,8 +54,15 @@ const main = async () => {
   }
 };
 
+const args = process.argv.slice(2);
 try {
-  await main();
+  if (args.length === 0) await prepare();
+  else {
+    const { region, brokers, ssl } = configOf();
+    process.exitCode = await runTopics(args, { connect: () => ({ brokers, ssl }), region }, (line) =>
+      console.log(line),
+    );
+  }
 } catch (error) {
   const reason = error instanceof Error ? error.message : String(error);
   process.stderr.write(`Kafka cannot be prepared: ${reason}\n`);

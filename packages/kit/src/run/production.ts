@@ -1,5 +1,5 @@
 // What must hold between machines. Outside the embedded mode a service that finds less refuses to start and says why.
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { Agent, type Dispatcher } from 'undici';
 import { ConfigError } from '../config/config.ts';
 import type { PlatformConfig, SharedConfig } from './platform-variables.ts';
@@ -18,15 +18,34 @@ export const regionTls = (config: TlsConfig): RegionTls | undefined => {
   return key && cert && ca ? { key, cert, ca } : undefined;
 };
 
+const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** The authority that issued `certificate`, among those in `ca`: while one is being replaced there are two. */
+const issuerMistakes = (certificate: X509Certificate, ca: string, now: Date): string[] => {
+  const issuer = (ca.match(pemBlock) ?? [])
+    .map((pem) => new X509Certificate(pem))
+    .find((one) => certificate.checkIssued(one) && certificate.verify(one.publicKey));
+  if (!issuer)
+    return [
+      'INTERNAL_TLS_CERT was not issued by the authority in INTERNAL_TLS_CA, so nobody in the region will believe it: npm run region -- rotate <id> certificates',
+    ];
+  return issuer.validToDate > now ? [] : [`the authority in INTERNAL_TLS_CA has expired on ${issuer.validTo}`];
+};
+
 const certificateMistakes = (service: string, config: TlsConfig, now: Date): string[] => {
   const missing = tlsNames.filter((name) => !config[name]);
   if (missing.length > 0)
     return missing.map((name) => `${name} is missing: production needs mutual TLS between services`);
-  const certificate = new X509Certificate(config.INTERNAL_TLS_CERT as string);
+  const [key, pem, ca] = tlsNames.map((each) => config[each]) as [string, string, string];
+  const certificate = new X509Certificate(pem);
   const name = /(?:^|\n)CN=(.+)(?:\n|$)/.exec(certificate.subject)?.[1];
   return [
     ...(name === service ? [] : [`INTERNAL_TLS_CERT is the certificate of "${name}", not of "${service}"`]),
     ...(certificate.validToDate > now ? [] : [`INTERNAL_TLS_CERT has expired on ${certificate.validTo}`]),
+    ...(certificate.checkPrivateKey(createPrivateKey(key))
+      ? []
+      : ['INTERNAL_TLS_KEY is not the key of INTERNAL_TLS_CERT']),
+    ...issuerMistakes(certificate, ca, now),
   ];
 };
 

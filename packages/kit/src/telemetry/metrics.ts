@@ -29,6 +29,14 @@ export const createMetrics = (options: { processMetrics?: boolean } = {}) => {
     relayLeader: gauge('relay_leader', '1 while this process relays the outbox', []),
     relayPublished: counter('relay_published_total', 'Events handed to the bus', []),
     relayFailures: counter('relay_publish_failures_total', 'Failed attempts to relay a batch', []),
+    busFailures: counter(
+      'bus_failures_total',
+      'Questions to the bus that failed, by code: joining, publishing, asking for the lag',
+      ['code'],
+    ),
+    consumerJoined: gauge('consumer_joined', '1 while the consumer is a member of its group; 0: it receives nothing', [
+      'group',
+    ]),
     eventsHandled: counter('events_handled_total', 'Events received by outcome', ['group', 'type', 'outcome']),
     eventsForeign: counter('events_foreign_region_total', 'ALARM: events of another region, refused', ['group']),
     eventGaps: counter(

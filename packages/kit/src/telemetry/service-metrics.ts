@@ -16,5 +16,15 @@ export const serviceCounter = <L extends string = never>(
 
 export const serviceGauge = <L extends string = never>(
   metrics: Pick<Metrics, 'registry'>,
-  { name, help, labelNames = [] }: Description<L>,
-): Gauge<L> => new Gauge({ name, help, labelNames: [...labelNames], registers: [metrics.registry] });
+  { name, help, labelNames = [], collect }: Description<L> & { readonly collect?: (gauge: Gauge<L>) => void },
+): Gauge<L> => {
+  const gauge: Gauge<L> = new Gauge({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [metrics.registry],
+    // Called whenever the registry is read.
+    ...(collect && { collect: () => collect(gauge) }),
+  });
+  return gauge;
+};

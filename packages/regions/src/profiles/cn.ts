@@ -15,9 +15,18 @@ export const cn = defineProfile({
   registration: {
     methods: ['phone_code'],
     federated: ['xiaomi', 'wechat', 'weibo', 'qq', 'alipay', 'apple'],
+    returnAddresses: ['https://console.cn.meridian.example/login'],
+    bindPhone: true,
     phoneCountry: 'CN',
     termsVersion: '2026-11',
     termsUrl: 'https://cn.meridian.example/terms',
+  },
+  recovery: {
+    coolingOffHours: 48,
+    restrictedHours: 72,
+    staffApproval: false,
+    secondProofAfterIdleDays: 60,
+    secondProofOnNewDevice: false,
   },
   passkeys: { rpId: 'cn.meridian.example', origins: ['https://console.cn.meridian.example'] },
   realName: {

@@ -15,9 +15,17 @@ export const global = defineProfile({
   registration: {
     methods: ['email_code'],
     federated: ['xiaomi', 'google', 'facebook'],
+    returnAddresses: ['https://console.global.meridian.example/login'],
     phoneCountry: null,
     termsVersion: '2026-11',
     termsUrl: 'https://global.meridian.example/terms',
+  },
+  recovery: {
+    coolingOffHours: 48,
+    restrictedHours: 72,
+    staffApproval: true,
+    secondProofAfterIdleDays: 60,
+    secondProofOnNewDevice: false,
   },
   passkeys: { rpId: 'global.meridian.example', origins: ['https://console.global.meridian.example'] },
   realName: { policy: 'not_required' },

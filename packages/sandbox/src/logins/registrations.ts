@@ -1,7 +1,8 @@
 // What an operator enters at a provider's console once the region knows its addresses: where people may be sent back to, where pushes go.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { LoginName, LoginSecrets, SandboxSecrets } from '../config.ts';
+import type { LoginName, LoginSecrets } from '../config.ts';
+import type { StandInDeps } from './stand-in.ts';
 
 const address = z.url({ protocol: /^https?$/ }).max(500);
 const registration = z.strictObject({
@@ -14,12 +15,27 @@ const registration = z.strictObject({
 export type Registration = z.infer<typeof registration>;
 export type App<N extends LoginName> = LoginSecrets[N] & { region: string; registration: Registration };
 
+/** Where a region takes callbacks and pushes, if its origin is known from the start: one path per provider. */
+const registrationAt = (origin: string | undefined, name: LoginName): Registration => {
+  if (origin === undefined) return { redirectUris: [] };
+  const base = `${origin}/v1/logins/${name}`;
+  return {
+    redirectUris: [`${base}/callback`],
+    pushUrl: `${base}/push`,
+    deletionUrl: `${base}/push?purpose=deletion`,
+  };
+};
+
 /** The apps of every region at one provider, and the control route that registers their addresses. */
-export const createApps = <N extends LoginName>(app: FastifyInstance, secrets: SandboxSecrets, name: N): App<N>[] => {
+export const createApps = <N extends LoginName>(
+  app: FastifyInstance,
+  { secrets, apiOrigins }: StandInDeps,
+  name: N,
+): App<N>[] => {
   const apps = Object.entries(secrets.regions).map(([region, { logins }]) => ({
     ...logins[name],
     region,
-    registration: { redirectUris: [] } as Registration,
+    registration: registrationAt(apiOrigins?.[region], name),
   }));
   app.put<{ Params: { region: string } }>(`/control/${name}/app/:region`, async (request, reply) => {
     const found = apps.find((a) => a.region === request.params.region);

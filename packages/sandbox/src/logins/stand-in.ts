@@ -7,7 +7,14 @@ import { times } from '../control/faults.ts';
 import { applyFaults, type Part } from '../control/part.ts';
 import { type Outgoing, post } from '../notify/notifier.ts';
 
-export type StandInDeps = { secrets: SandboxSecrets; now: () => Date; origin: () => string; pushTimeoutMs: number };
+export type StandInDeps = {
+  secrets: SandboxSecrets;
+  now: () => Date;
+  origin: () => string;
+  pushTimeoutMs: number;
+  /** Public origins of regions whose apps need not be registered by control. */
+  apiOrigins?: Readonly<Record<string, string>> | undefined;
+};
 
 /** Answer with this code of the provider's own list, in the provider's own form, instead of doing the work. */
 export const ownError = z.strictObject({ code: z.number().int(), times }).optional();

@@ -18,6 +18,8 @@ export type EmbeddedOptions = {
   /** false for tests: nothing is forced to disk. */
   readonly durable?: boolean;
   readonly logLevel?: string;
+  /** Events by this address (kafka://…, its topics there) instead of the Postgres event log: to measure both transports. */
+  readonly busUrl?: string;
 };
 
 export class StartError extends Error {
@@ -94,6 +96,7 @@ export const startEmbedded = async (options: EmbeddedOptions) => {
           secrets,
           sandbox,
           logLevel: options.logLevel ?? 'warn',
+          ...(options.busUrl && { busUrl: options.busUrl }),
         }),
       ),
     );

@@ -54,6 +54,7 @@ export const startRegion = async (options: {
   readonly secrets: EmbeddedSecrets;
   readonly sandbox: SandboxAddresses;
   readonly logLevel: string;
+  readonly busUrl?: string;
 }): Promise<RunningRegion> => {
   const { profile, ports } = options;
   const secrets = options.secrets.regions[profile.id];
@@ -74,7 +75,7 @@ export const startRegion = async (options: {
       databaseUrl: databases.urlOf,
       // One person at a time; every connection is a process of some megabytes.
       databasePool: 2,
-      busUrl: databases.busUrl,
+      busUrl: options.busUrl ?? databases.busUrl,
     }),
     ...outsideEnv(service, profile, outside),
     // The sandbox is no carrier: a person trying things out need not wait a minute. All other limits are as in production.

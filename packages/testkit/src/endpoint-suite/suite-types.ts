@@ -16,15 +16,20 @@ export type SuiteTokens = {
 
 type Refusal = { readonly status: number; readonly code: string };
 
-/** How a sender proves itself to an endpoint with `signature` auth. The sample's headers (and raw body) are a right sender's. */
+/** How a sender proves itself to an endpoint with `signature` auth. The sample's headers, query and raw body are a right sender's. */
 export type Signature = {
-  /** Those of the sample's headers that carry the proof; each is needed. */
-  readonly headers: readonly string[];
+  /** Those of the sample's headers and query that carry the proof; each is needed. */
+  readonly headers?: readonly string[];
+  readonly query?: readonly string[];
+  /** The proof is over the bytes of the body; without it, over what they say. */
+  readonly overBytes?: true;
   readonly refusal: Refusal;
   /** Proofs that are right in themselves, of somebody else or of something else. */
   readonly foreign: readonly {
     readonly what: string;
-    readonly headers: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly query?: Readonly<Record<string, string>>;
+    readonly body?: string;
     /** Where it differs. */
     readonly refusal?: Refusal;
   }[];

@@ -110,19 +110,34 @@ export const deliveryContract = (suite: Suite): void => {
 
   test('a member that is never idle still hands over its share, and no record is skipped', () =>
     suite.onStage(async (stage) => {
-      const records = recordsOf(stage.topic, accounts(24), 50);
+      const keys = accounts(24);
+      const published = new Set<string>();
       const seen = { a: new Set<string>(), b: new Set<string>() };
       const subscribe = (bus: EventBus, to: Set<string>) =>
         subscriber(stage, bus, stage.group, async (record) => {
           await new Promise((resolve) => setTimeout(resolve, 8));
           to.add(record.eventId);
         });
-      await stage.bus.publish(records);
-      await subscribe(stage.bus, seen.a);
-      await waitFor('the first member at work', () => seen.a.size > 0);
-      await subscribe(stage.newBus(), seen.b);
-      await waitFor('everything', () => new Set([...seen.a, ...seen.b]).size === records.length);
-      expect(seen.b.size).toBeGreaterThan(0);
+      // More than a member can handle, for as long as the other one needs to get its share.
+      let feeding = true;
+      const feed = (async () => {
+        while (feeding) {
+          const records = recordsOf(stage.topic, keys, 2);
+          await stage.bus.publish(records);
+          for (const record of records) published.add(record.eventId);
+          await new Promise((resolve) => setTimeout(resolve, 60));
+        }
+      })();
+      try {
+        await subscribe(stage.bus, seen.a);
+        await waitFor('the first member at work', () => seen.a.size > 0);
+        await subscribe(stage.newBus(), seen.b);
+        await waitFor('the second member at work', () => seen.b.size > 0);
+      } finally {
+        feeding = false;
+        await feed;
+      }
+      await waitFor('everything', () => new Set([...seen.a, ...seen.b]).size === published.size);
     }));
 
   test('groups are independent, and a rewound group gets everything again', () =>
@@ -154,7 +169,7 @@ export const deliveryContract = (suite: Suite): void => {
 
   test('closing does not wait for a handler beyond its deadline, and says so to the handler', () =>
     suite.onStage(async (stage) => {
-      let told = false;
+      const order: string[] = [];
       let began = false;
       const bus = stage.newBus();
       await bus.subscribe({
@@ -162,18 +177,16 @@ export const deliveryContract = (suite: Suite): void => {
         topics: [stage.topic],
         handler: (_record, { signal }) => {
           began = true;
-          signal.addEventListener('abort', () => {
-            told = true;
-          });
+          signal.addEventListener('abort', () => order.push('the handler is told'), { once: true });
           return new Promise(() => undefined);
         },
       });
       await stage.bus.publish(recordsOf(stage.topic, accounts(1), 1));
       await waitFor('the handler', () => began);
       await stage.bus.health();
-      const start = performance.now();
+      // The handler never ends, so that this resolves at all shows that nobody waits for it.
       await bus.close(200);
-      expect(performance.now() - start).toBeLessThan(5_000);
-      expect(told).toBe(true);
+      order.push('closed');
+      expect(order).toEqual(['the handler is told', 'closed']);
     }));
 };

@@ -53,7 +53,13 @@ export const consumerOf = (
   db: Database<HistorySchema>,
   bus: EventBus,
   topic: string,
-  options: { group: string; hit?: Hit; reactions?: Reaction<HistorySchema>[]; metrics?: ReturnType<typeof newMetrics> },
+  options: {
+    group: string;
+    hit?: Hit;
+    reactions?: Reaction<HistorySchema>[];
+    metrics?: ReturnType<typeof newMetrics>;
+    log?: typeof log;
+  },
 ): Consumer =>
   createConsumer({
     service: 'billing',

@@ -1,4 +1,4 @@
-import { hasImage } from './container-engine.ts';
+import { hasImage } from '../containers/container-engine.ts';
 import { kafkaImage } from './start-kafka.ts';
 
 /** Whether tests can start brokers of their own, which they may kill. */

@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { createKafkaAdmin } from '@meridian/kit/events/kafka-admin.ts';
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { pino } from 'pino';
-import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+import { type StartedTestContainer, Wait } from 'testcontainers';
+import { engine, labelsOf, sweepContainers, withoutRyukIfMissing } from '../containers/container-engine.ts';
+import { LoopbackContainer } from '../containers/loopback-container.ts';
 import { waitFor } from '../wait-for.ts';
-import { engine, ownerLabel, runLabel, sweepContainers, withoutRyukIfMissing } from './container-engine.ts';
 import { freePort } from './free-port.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
@@ -14,17 +15,50 @@ export const kafkaImage = (version = '4.1.1') => `apache/kafka:${version}`;
 
 type Broker = { id: number; port: number; upstream: number; proxy: TcpProxy; container: StartedTestContainer };
 
-/** Publishes its ports on 127.0.0.1 only. */
-class LoopbackContainer extends GenericContainer {
-  protected override async beforeContainerCreated(): Promise<void> {
-    for (const bindings of Object.values<{ HostIp?: string }[]>(this.hostConfig.PortBindings ?? {}))
-      for (const binding of bindings) binding.HostIp = '127.0.0.1';
-  }
-}
-
-const labels = { [runLabel]: 'kafka', [ownerLabel]: String(process.pid) };
+const labels = labelsOf('kafka');
 // Base64 of 16 bytes, as the storage tool wants it; a cluster of a test lives alone in its network.
 const clusterId = '5L6g3nShT-eMCtK--X86sw';
+
+/** Keys for a broker that takes TLS with client certificates alone, in PEM; a principal is the common name, as in infra/compose/region.yml. */
+export type BrokerTls = {
+  /** The broker's key and certificate, one after the other, for `localhost`. */
+  readonly keystore: string;
+  readonly ca: string;
+  readonly superUsers: readonly string[];
+  /** For the test's own questions to the broker, as one of `superUsers`. */
+  readonly client: { readonly key: string; readonly cert: string; readonly ca: string };
+};
+
+export type KafkaStart = {
+  readonly brokers: 1 | 3;
+  readonly version?: string;
+  /** Broker settings besides the usual ones, as the image's variables. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Puts the data on a disk of this many megabytes. The broker is started again when it ends by itself, as `restart: unless-stopped` would. */
+  readonly diskMegabytes?: number;
+  readonly tls?: BrokerTls;
+};
+
+/** What a single production node has (infra/compose/region.yml): what is acknowledged is on the disk. */
+export const flushedPerMessage = { KAFKA_LOG_FLUSH_INTERVAL_MESSAGES: '1' };
+
+const dataFolder = '/var/lib/kafka/data';
+/** For a broker on a small disk: a folder that the image lacks gets the mode asked for. */
+export const smallDisk = '/small-disk';
+const secretsFolder = '/etc/kafka/secrets';
+
+const tlsSettings = ({ superUsers }: BrokerTls): Record<string, string> => ({
+  KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'INTERNAL:PLAINTEXT,PLAINTEXT:SSL,PROXIED:SSL,CONTROLLER:PLAINTEXT',
+  KAFKA_SSL_KEYSTORE_TYPE: 'PEM',
+  KAFKA_SSL_KEYSTORE_LOCATION: `${secretsFolder}/keystore.pem`,
+  KAFKA_SSL_TRUSTSTORE_TYPE: 'PEM',
+  KAFKA_SSL_TRUSTSTORE_LOCATION: `${secretsFolder}/ca.crt`,
+  KAFKA_SSL_CLIENT_AUTH: 'required',
+  KAFKA_SSL_PRINCIPAL_MAPPING_RULES: 'RULE:^CN=([a-z-]+)$/$1/,DEFAULT',
+  KAFKA_AUTHORIZER_CLASS_NAME: 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  // Between broker and controller, inside the container, there is no TLS: its principal is anonymous.
+  KAFKA_SUPER_USERS: ['ANONYMOUS', ...superUsers].map((name) => `User:${name}`).join(';'),
+});
 
 const environment = (count: number, id: number, port: number, proxied: number): Record<string, string> => {
   const host = (n: number) => (count === 1 ? 'localhost' : `kafka-${n}`);
@@ -40,7 +74,7 @@ const environment = (count: number, id: number, port: number, proxied: number): 
     KAFKA_INTER_BROKER_LISTENER_NAME: 'INTERNAL',
     KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
     KAFKA_CONTROLLER_QUORUM_VOTERS: Array.from({ length: count }, (_, i) => `${i + 1}@${host(i + 1)}:9093`).join(','),
-    KAFKA_LOG_DIRS: '/var/lib/kafka/data',
+    KAFKA_LOG_DIRS: dataFolder,
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: copies,
     KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS: '3',
@@ -64,10 +98,16 @@ const environment = (count: number, id: number, port: number, proxied: number): 
   };
 };
 
+/** An earlier try started it after all. */
+const unlessRunning = (error: { statusCode?: number }): boolean => {
+  if (error.statusCode === 304) return true;
+  throw error;
+};
+
 export type RunningKafka = Awaited<ReturnType<typeof startKafka>>;
 
 /** Starts the brokers and resolves when all of them answer. Needs a container engine that has the image (`npm run images`). */
-export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; version?: string }) => {
+export const startKafka = async ({ brokers: count, version, settings = {}, diskMegabytes, tls }: KafkaStart) => {
   await withoutRyukIfMissing();
   await sweepContainers();
   const docker = await engine();
@@ -78,22 +118,41 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
 
   const startContainer = async (id: number, port: number, upstream: number, proxied: number) => {
     const container = new LoopbackContainer(kafkaImage(version))
-      .withEnvironment(environment(count, id, port, proxied))
+      .withEnvironment({ ...environment(count, id, port, proxied), ...(tls && tlsSettings(tls)), ...settings })
       .withLabels(labels)
       .withExposedPorts({ container: 9092, host: port }, { container: 9095, host: upstream })
       // The broker is asked itself, below: its log is not the same in every image.
       .withWaitStrategy(Wait.forSuccessfulCommand('true'))
       .withStartupTimeout(120_000);
     if (count > 1) container.withNetworkMode(network).withNetworkAliases(`kafka-${id}`);
+    if (tls)
+      container.withCopyContentToContainer([
+        { content: tls.keystore, target: `${secretsFolder}/keystore.pem`, mode: 0o644 },
+        { content: tls.ca, target: `${secretsFolder}/ca.crt`, mode: 0o644 },
+      ]);
+    if (diskMegabytes !== undefined)
+      // A memory file system goes with its container, so the broker is started again inside of it.
+      container
+        .withTmpFs({ [smallDisk]: `rw,mode=1777,size=${diskMegabytes}m` })
+        .withEnvironment({ KAFKA_LOG_DIRS: `${smallDisk}/data` })
+        .withCommand(['bash', '-c', 'while :; do /etc/kafka/docker/run; sleep 1; done']);
     return container.start();
   };
-  await Promise.all(
-    ids.map(async (id) => {
+  /** A port can be taken between being found free and being bound. */
+  const startBroker = async (id: number) => {
+    for (let tries = 1; ; tries += 1) {
       const [port, upstream] = [await freePort(), await freePort()];
-      const proxy = await startTcpProxy({ target: upstream });
-      brokers.set(id, { id, port, upstream, proxy, container: await startContainer(id, port, upstream, proxy.port) });
-    }),
-  );
+      const proxy = await startTcpProxy({ port: await freePort(), target: upstream });
+      try {
+        brokers.set(id, { id, port, upstream, proxy, container: await startContainer(id, port, upstream, proxy.port) });
+        return;
+      } catch (error) {
+        await proxy.close();
+        if (tries >= 3) throw error;
+      }
+    }
+  };
+  await Promise.all(ids.map(startBroker));
   const broker = (id: number): Broker => {
     const found = brokers.get(id);
     if (!found) throw new Error(`there is no broker ${id}`);
@@ -104,7 +163,9 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
   const container = (id: number) => docker.getContainer(broker(id).container.getId());
 
   const log = pino({ level: 'silent' });
-  const admin = createKafkaAdmin(createKafkaClient({ brokers: direct, clientId: 'testkit', log }), 20_000);
+  const clientOf = (addressed: readonly string[]) =>
+    createKafkaClient({ brokers: addressed, clientId: 'testkit', log, ...(tls && { ssl: tls.client }) });
+  const admin = createKafkaAdmin(clientOf(direct), 20_000);
   const allAnswer = () =>
     waitFor(
       async () =>
@@ -142,10 +203,25 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
     kill: async (id = 1) => void (await container(id).kill({ signal: 'SIGKILL' })),
     /** Starts a killed broker on its data; resolves when all brokers answer. */
     restart: async (id = 1) => {
-      await container(id).start();
+      // The engine may not have given the killed one's ports back yet.
+      await waitFor(
+        () =>
+          container(id)
+            .start()
+            .then(() => true, unlessRunning),
+        { timeoutMs: 60_000, everyMs: 500 },
+      );
       await allAnswer();
     },
-    /** Replaces a single broker by an empty one at the same address. */
+    /** Runs a command in a broker's container; answers what it printed. */
+    execute: async (command: string[], id = 1): Promise<string> => {
+      const { exitCode, output } = await broker(id).container.exec(command);
+      if (exitCode !== 0) throw new Error(`${command.join(' ')} ended with ${exitCode}: ${output}`);
+      return output;
+    },
+    /** Resolves when all brokers answer. */
+    answers: allAnswer,
+    /** Replaces a single broker by an empty one at the same address: topics, rights, offsets and events are gone. */
     replaceByEmpty: async () => {
       const { port, upstream, proxy, container: old } = broker(1);
       await docker.getContainer(old.getId()).remove({ force: true, v: true });
@@ -159,11 +235,11 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
     knownEverywhere: async (topic: string): Promise<void> => {
       const ask = async (address: string) => {
         // A new client's first question goes to the one broker that it was told of.
-        const one = createKafkaAdmin(createKafkaClient({ brokers: [address], clientId: 'testkit', log }));
+        const one = createKafkaAdmin(clientOf([address]));
         const answer = one.ask('asking for a topic', (client) => client.fetchTopicMetadata({ topics: [topic] }));
         return answer.then(() => true).finally(() => one.close(2_000));
       };
-      await Promise.all(direct.map((address) => waitFor(() => ask(address), { timeoutMs: 30_000, everyMs: 100 })));
+      await Promise.all(direct.map((address) => waitFor(() => ask(address), { timeoutMs: 60_000, everyMs: 100 })));
     },
     /** Moves the leadership of a partition to another broker (`to`, or the next replica); resolves when it leads. Answers its id. */
     moveLeader: async (topic: string, number: number, to?: number): Promise<number> => {
@@ -176,7 +252,7 @@ export const startKafka = async ({ brokers: count, version }: { brokers: 1 | 3; 
           topics: [{ topic, partitionAssignment: [{ partition: number, replicas: order }] }],
         }),
       );
-      await waitFor(async () => (await leaderOf(topic, number)) === next, { timeoutMs: 30_000, everyMs: 100 });
+      await waitFor(async () => (await leaderOf(topic, number)) === next, { timeoutMs: 60_000, everyMs: 100 });
       return next;
     },
     /** For what a test wants to know or set besides. */

@@ -12,8 +12,14 @@ export function serverArguments(cluster: string, settings: ServerSettings): stri
     ...QUIET,
     ...(settings.durable ? {} : FORGETFUL),
   };
-  return ['-D', cluster, ...Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  return ['-D', cluster, ...asArguments(values)];
 }
+
+const asArguments = (values: Record<string, string>): string[] =>
+  Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+
+/** Arguments of a server in a container, for tests only. */
+export const forgetfulSettings = (): string[] => asArguments({ ...SMALL, ...QUIET, ...FORGETFUL });
 
 /** For one machine that also runs everything else: few processes, little memory touched, short plans. */
 const SMALL = {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { askTestServer } from './test-server.ts';
+import { askTestServers } from './test-servers.ts';
 
 export type TestDatabase = { url: string; drop(): Promise<void> };
 
@@ -15,7 +15,7 @@ export type TestDatabaseOptions = {
 const LOCK_CLASS = 0x6d657269;
 
 /**
- * A database of one test's own, on `DATABASE_URL` or `TEST_DATABASE_URL` when given, else on the embedded server of the run.
+ * A database of one test's own, on `DATABASE_URL` or `TEST_DATABASE_URL` when given, else on the server of the run (a container, or embedded where there is no engine).
  * The caller drops it; what is forgotten goes when the run ends.
  */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
@@ -25,9 +25,9 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
   await asAdmin(server.url, async (admin) => {
     if (options.migrate !== undefined && options.templateKey !== undefined) {
       const template = await ensureTemplate(admin, server.url, options.templateKey, options.migrate);
-      // On the embedded server nothing is forced to disk, and copying files beats writing every page to the log.
+      // On a server of the run nothing is forced to disk, and copying files beats writing every page to the log.
       await admin.query(
-        `create database ${name} template ${template} strategy ${server.embedded ? 'file_copy' : 'wal_log'}`,
+        `create database ${name} template ${template} strategy ${server.ours ? 'file_copy' : 'wal_log'}`,
       );
     } else await admin.query(`create database ${name}`);
   });
@@ -67,12 +67,12 @@ export function withDatabaseName(url: string, database: string): string {
   return `${parts[1]}/${encodeURIComponent(database)}${parts[2] ?? ''}`;
 }
 
-async function testServerUrl(): Promise<{ url: string; embedded: boolean }> {
+async function testServerUrl(): Promise<{ url: string; ours: boolean }> {
   const given = process.env.DATABASE_URL || process.env.TEST_DATABASE_URL;
-  if (given) return { url: given, embedded: false };
-  const control = process.env.MERIDIAN_TEST_SERVER;
+  if (given) return { url: given, ours: false };
+  const control = process.env.MERIDIAN_TEST_SERVERS;
   if (!control) throw new Error('No database for tests: run them with jest and its globalSetup, or give DATABASE_URL.');
-  return { url: await askTestServer(control, 'url'), embedded: true };
+  return { url: await askTestServers(control, 'postgres'), ours: true };
 }
 
 /** Migrated under another name and renamed when whole, so that a killed worker leaves no half template. */

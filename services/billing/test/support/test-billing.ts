@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import type { ServiceName } from '@meridian/contracts/endpoint.ts';
 import { topicOf } from '@meridian/contracts/event.ts';
-import { createPostgresBus } from '@meridian/kit/events/postgres-bus.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
 import { createEventSender } from '@meridian/testkit/service/send-event.ts';
+import { openTestEvents } from '@meridian/testkit/service/test-events.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import pg from 'pg';
 import { startBilling } from '../../src/service.ts';
@@ -36,9 +36,9 @@ export type Answer = {
 export const startTestBilling = async (region: Region, { silentLog = true } = {}) => {
   let offset = 0;
   const now = () => new Date(Date.now() + offset);
-  const [database, busDatabase, secrets, port, neighbours] = await Promise.all([
+  const [database, events, secrets, port, neighbours] = await Promise.all([
     createTestDatabase(),
-    createTestDatabase(),
+    openTestEvents({ region, now }),
     createSandboxSecrets([region]),
     freePort(),
     startNeighbours(),
@@ -74,7 +74,7 @@ export const startTestBilling = async (region: Region, { silentLog = true } = {}
     PUBLIC_LISTEN: `127.0.0.1:${port}`,
     INTERNAL_LISTEN: '127.0.0.1:0',
     DATABASE_URL: database.url,
-    EVENT_BUS_URL: busDatabase.url,
+    EVENT_BUS_URL: events.url,
     SERVICE_KEY: issuer.servicePrivatePem('billing'),
     SERVICE_KEYS: JSON.stringify({
       identity: issuer.servicePems.identity,
@@ -105,8 +105,9 @@ export const startTestBilling = async (region: Region, { silentLog = true } = {}
     WAFFO_PUBLIC_KEY: outside.waffo.waffoPublicKey,
   };
   const log = createLog({ service: 'billing', region, level: silentLog ? 'silent' : 'info' });
-  let running = await startBilling(env, { now, log });
-  const bus = createPostgresBus({ url: busDatabase.url, log, now });
+  const overrides = { now, log, ...events.overrides };
+  let running = await startBilling(env, overrides);
+  const { bus } = events;
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
 
   // The flood guard counts by address: every request of a test comes from another one.
@@ -155,7 +156,7 @@ export const startTestBilling = async (region: Region, { silentLog = true } = {}
     newId: (prefix: string) => newId(prefix, region, now()),
     restart: async () => {
       await running.stop();
-      running = await startBilling({ ...env }, { now, log });
+      running = await startBilling({ ...env }, overrides);
     },
     /** As the account, on the public listener. */
     as: async (accountId: string, method: string, path: string, body?: unknown, key?: string) =>
@@ -186,10 +187,9 @@ export const startTestBilling = async (region: Region, { silentLog = true } = {}
       (await pool.query<T>(query, values)).rows,
     stop: async () => {
       await running.stop();
-      await bus.close(1_000);
       await pool.end();
       await Promise.all([sandbox.stop(), neighbours.stop(), jwks.close()]);
-      await Promise.all([database.drop(), busDatabase.drop()]);
+      await Promise.all([database.drop(), events.close()]);
     },
   };
 };

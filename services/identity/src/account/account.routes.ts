@@ -22,7 +22,7 @@ export const accountRoutes = (deps: IdentityDeps): void => {
       body: {
         accountId: account.id,
         region: region.id,
-        status: 'active',
+        status: account.phone_detached_at === null ? 'active' : 'phone_detached',
         createdAt: account.created_at.toISOString(),
         ...openProfile(vault, account),
         contacts: contacts.map(({ id, kind, value, verifiedAt }) => ({

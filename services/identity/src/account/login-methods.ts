@@ -8,5 +8,12 @@ export const countLoginMethods = async (tx: Tx<IdentitySchema>, accountId: strin
     .select((e) => e.fn.countAll<bigint>().as('contacts'))
     .where('account_id', '=', accountId)
     .executeTakeFirstOrThrow();
-  return Number(contacts);
+  // One that its provider has ended is none any more.
+  const { logins } = await tx
+    .selectFrom('linked_login')
+    .select((e) => e.fn.countAll<bigint>().as('logins'))
+    .where('account_id', '=', accountId)
+    .where('ends_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(contacts) + Number(logins);
 };

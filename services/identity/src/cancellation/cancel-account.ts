@@ -7,6 +7,7 @@ import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
+import { assertProvenAgain } from '../sessions/assert-proven.ts';
 import { endSessionsOf } from '../sessions/session.store.ts';
 import { insertCancellation, markFenced } from './cancellation.store.ts';
 import { fenceDeadlineMs, participants } from './cancellation.ts';
@@ -14,12 +15,17 @@ import { drawReceiptToken, hashReceiptToken, sealAccount } from './receipt.ts';
 
 type Deps = Pick<IdentityDeps, 'region' | 'now' | 'publish' | 'vault'>;
 
-export type CancelAccount = {
+export type CloseAccount = {
   readonly accountId: string;
-  readonly sessionId: string;
-  readonly codeId: string;
+  /** Absent when nobody asked in a session: the only login ended at its provider. */
+  readonly sessionId?: string;
   readonly reason?: string | undefined;
-  readonly network: string;
+  readonly network?: string;
+};
+export type CancelAccount = CloseAccount & {
+  readonly sessionId: string;
+  /** Absent: a fresh proof stands for it. */
+  readonly codeId?: string | undefined;
 };
 
 export type CancelledAccount =
@@ -31,7 +37,7 @@ const sealReason = async (
   tx: Tx<IdentitySchema>,
   { vault }: Deps,
   sagaId: string,
-  { accountId, reason }: CancelAccount,
+  { accountId, reason }: CloseAccount,
 ) => {
   if (reason === undefined) return null;
   const row = await tx
@@ -42,17 +48,14 @@ const sealReason = async (
   return vault.seal(vault.unwrap(accountId, row.wrapped), sagaId, reason);
 };
 
-export const cancelAccount = async (
+/** Begins the saga of an account whose row the caller holds and has found active. */
+export const closeAccount = async (
   tx: Tx<IdentitySchema>,
   deps: Deps,
-  command: CancelAccount,
-): Promise<CancelledAccount> => {
-  const { accountId, sessionId, codeId, network } = command;
+  command: CloseAccount,
+): Promise<{ readonly sagaId: string; readonly receiptToken: string }> => {
+  const { accountId, sessionId, network } = command;
   const now = deps.now();
-  // Waits for sign-ins and refreshes under way; whatever comes after them reads `closing`.
-  if ((await lockStatus(tx, accountId, 'update')) !== 'active') return { outcome: 'already_closing' };
-  if (!(await consumeCode(tx, codeId, 'reauthenticate', now))) return { outcome: 'code_used' };
-
   const sagaId = newId('sag', deps.region.id, now);
   const receiptToken = drawReceiptToken(deps.region.id);
   await setStatus(tx, accountId, 'closing');
@@ -68,7 +71,26 @@ export const cancelAccount = async (
     participants,
   });
   await markFenced(tx, sagaId, 'identity', now);
-  await appendSecurityLog(tx, { at: now, kind: 'cancellation_requested', accountId, sessionId, network });
+  await appendSecurityLog(tx, {
+    at: now,
+    kind: 'cancellation_requested',
+    accountId,
+    ...(sessionId !== undefined && { sessionId }),
+    ...(network !== undefined && { network }),
+  });
   await deps.publish(tx, accountCancelled, { accountId, data: { sagaId } });
-  return { outcome: 'closing', sagaId, receiptToken };
+  return { sagaId, receiptToken };
+};
+
+export const cancelAccount = async (
+  tx: Tx<IdentitySchema>,
+  deps: Deps,
+  command: CancelAccount,
+): Promise<CancelledAccount> => {
+  const { accountId, sessionId, codeId } = command;
+  // Waits for sign-ins and refreshes under way; whatever comes after them reads `closing`.
+  if ((await lockStatus(tx, accountId, 'update')) !== 'active') return { outcome: 'already_closing' };
+  if (codeId === undefined) await assertProvenAgain(tx, deps, { accountId, sessionId });
+  else if (!(await consumeCode(tx, codeId, 'reauthenticate', deps.now()))) return { outcome: 'code_used' };
+  return { outcome: 'closing', ...(await closeAccount(tx, deps, command)) };
 };

@@ -16,7 +16,7 @@ import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { secondFactorsOf } from '../factors/factor.store.ts';
-import { assertProven } from '../sessions/assert-proven.ts';
+import { assertProven, assertProvenAgain } from '../sessions/assert-proven.ts';
 import { cancelAccount as cancel } from './cancel-account.ts';
 import { consequencesOf, participants } from './cancellation.ts';
 import { readCancellation } from './cancellation-status.ts';
@@ -42,31 +42,30 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, cancelAccount, async ({ auth, body, ip }) => {
-    deps.wall(body.codeId);
+    const { codeId, code } = body;
+    if ((codeId === undefined) !== (code === undefined))
+      return fail(codeInvalid, { detail: 'Send codeId and code together, or neither after a fresh proof' });
+    if (codeId !== undefined) deps.wall(codeId);
     const { accountId } = auth;
     const network = networkOf(ip);
     // With a second factor on, messages alone must not be enough to end the account.
     if ((await secondFactorsOf(db.read, accountId)).length > 0)
       await db.transaction((tx) => assertProven(tx, deps, auth));
-    const identifierHashes = await blindIndexesOf(db.read, accountId);
-    if (!(await codeBelongsTo(db.read, body.codeId, 'reauthenticate', identifierHashes)))
-      return fail(reauthenticationRequired, {
-        detail: 'Ask for a code with purpose "reauthenticate" for a contact of this account',
-      });
-    await checkCode(deps, {
-      codeId: body.codeId,
-      purpose: 'reauthenticate',
-      identifierHashes,
-      code: body.code,
-      network,
-    });
+    // An account without an address has no code; anybody may come with a fresh proof instead.
+    if (codeId === undefined) await db.transaction((tx) => assertProvenAgain(tx, deps, auth));
+    else {
+      const identifierHashes = await blindIndexesOf(db.read, accountId);
+      if (!(await codeBelongsTo(db.read, codeId, 'reauthenticate', identifierHashes)))
+        return fail(reauthenticationRequired, {
+          detail: 'Ask for a code with purpose "reauthenticate" for a contact of this account',
+        });
+      await checkCode(deps, { codeId, purpose: 'reauthenticate', identifierHashes, code: code ?? '', network });
+    }
     // Before the code is used up, so that the person can look again and come back with the same code.
     if (versionOf(await standingOf(accountId)) !== body.consequencesVersion)
       return fail(consequencesNotAccepted, { detail: 'What would be lost has changed; show the preview again' });
 
-    const cancelled = await db.transaction((tx) =>
-      cancel(tx, deps, { ...auth, codeId: body.codeId, reason: body.reason, network }),
-    );
+    const cancelled = await db.transaction((tx) => cancel(tx, deps, { ...auth, codeId, reason: body.reason, network }));
     if (cancelled.outcome === 'code_used')
       return fail(codeInvalid, { detail: 'This code was just used; ask for a new one' });
     if (cancelled.outcome === 'already_closing') return fail(accountCancelled);

@@ -23,10 +23,17 @@ export const personalTables: readonly PersonalTable[] = [
   { table: 'password', column: 'account_id', fate: 'erased' },
   { table: 'totp', column: 'account_id', fate: 'erased' },
   { table: 'recovery_code', column: 'account_id', fate: 'erased' },
+  { table: 'recovery', column: 'account_id', fate: 'erased' },
+  { table: 'recovery_ticket', column: 'account_id', fate: 'erased' },
   { table: 'pending_sign_in', column: 'account_id', fate: 'erased' },
   { table: 'passkey', column: 'account_id', fate: 'erased' },
   { table: 'passkey_challenge', column: 'account_id', fate: 'erased' },
   { table: 'known_device', column: 'account_id', fate: 'erased' },
+  { table: 'linked_login', column: 'account_id', fate: 'erased' },
+  { table: 'login_flow', column: 'account_id', fate: 'erased' },
+  { table: 'pending_login', column: 'account_id', fate: 'erased' },
+  { table: 'offered_email', column: 'account_id', fate: 'erased' },
+  { table: 'login_deletion', column: 'account_id', fate: 'erased' },
   { table: 'notice', column: 'account_id', fate: 'erased' },
   { table: 'not_before', column: 'account_id', fate: 'erased' },
   { table: 'account_fence', column: 'account_id', fate: 'erased' },
@@ -45,7 +52,13 @@ export const personalTables: readonly PersonalTable[] = [
     fate: 'kept',
     why: 'waits for an operator; events hold no personal data',
   },
-  { table: 'outbox', column: 'account_id', fate: 'kept', why: 'on its way to the bus; deleted there within seconds' },
+  { table: 'outbox', column: 'account_id', fate: 'kept', why: 'on its way to the bus; gone within seconds' },
+  {
+    table: 'published_event',
+    column: 'account_id',
+    fate: 'kept',
+    why: 'sent again if the bus loses it, for 14 days; events hold no personal data',
+  },
 ];
 
 /** Rows left of erased accounts in tables that must hold none, by table. An empty answer is the proof. */

@@ -21,7 +21,7 @@ export type ServiceErased = {
 /** Idempotent. Answers of a service about another account than the saga's, or before all fences stand, change nothing. */
 export const recordErasure = async (
   tx: Tx<IdentitySchema>,
-  deps: Pick<IdentityDeps, 'region' | 'now' | 'publish' | 'log'>,
+  deps: Pick<IdentityDeps, 'region' | 'now' | 'publish' | 'log' | 'vault' | 'loginSecrets'>,
   { sagaId, accountId, service, erased, retained, causationId }: ServiceErased,
 ): Promise<void> => {
   const now = deps.now();
@@ -34,7 +34,7 @@ export const recordErasure = async (
   await markErased(tx, sagaId, { service, erased, retained, now });
   if (!othersErased(await stepsOf(tx, sagaId))) return;
 
-  const own = await eraseIdentity(tx, { retention: deps.region.profile.retention, now }, accountId);
+  const own = await eraseIdentity(tx, deps, accountId);
   await markErased(tx, sagaId, { service: 'identity', ...own, now });
   await setErased(tx, sagaId, `sub_${randomUUID()}`, now);
   await writeTombstone(tx, { accountId, sagaId, erasedAt: now, receipt: own });

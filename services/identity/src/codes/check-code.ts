@@ -3,6 +3,7 @@ import { codeInvalid, codeLimitReached } from '@meridian/contracts/identity.ts';
 import type { Database } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Now } from '@meridian/kit/ids.ts';
+import { accountOfIndex } from '../contacts/contact.store.ts';
 import { sameText } from '../crypto/mac.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
@@ -55,6 +56,11 @@ export const checkCode = async (
     deps.codesVerified(purpose);
     return refund(deps.db.read, tried.rule, now);
   }
-  await deps.db.transaction((tx) => appendSecurityLog(tx, { at: now, kind: 'code_wrong', network }));
+  // Of a code that was never sent there is nothing to tell, and anonymous requests must not fill a log that cannot be emptied.
+  if (tried !== undefined)
+    await deps.db.transaction(async (tx) => {
+      const owner = accountId ?? (await accountOfIndex(tx, tried.raised.identifierHash));
+      await appendSecurityLog(tx, { at: now, kind: 'code_wrong', network, ...(owner && { accountId: owner }) });
+    });
   return fail(codeInvalid, { detail: 'Ask for a new code if this one was used, has expired or was tried 5 times' });
 };

@@ -3,11 +3,12 @@ import { randomInt } from 'node:crypto';
 import { deriveKey, mac } from '../crypto/mac.ts';
 
 export type CodeSecrets = {
-  /** The blind index of an identifier: the same for contacts and codes. */
-  readonly identifierHash: (kind: 'phone' | 'email', value: string) => string;
+  /** The blind index of an identifier: the same for contacts and codes. `account` stands for an account named by its id. */
+  readonly identifierHash: (kind: 'phone' | 'email' | 'account', value: string) => string;
   /** Scope of a limit on an identifier; not the blind index, so that counts cannot be joined to contacts. */
-  readonly identifierScope: (what: 'send' | 'fail', identifierHash: string) => string;
-  readonly networkScope: (network: string) => string;
+  readonly identifierScope: (what: 'send' | 'fail' | 'password', identifierHash: string) => string;
+  readonly networkScope: (network: string, what?: 'codes' | 'sign-ins') => string;
+  readonly accountScope: (what: 'bind' | 'new-device' | 'notices', accountId: string) => string;
   /** Bound to the id: a hash cannot be moved to another code. */
   readonly codeHash: (codeId: string, code: string) => string;
 };
@@ -19,7 +20,8 @@ export const createCodeSecrets = (identifierPepper: string, codePepper: string):
   return {
     identifierHash: (kind, value) => mac(index, kind, value),
     identifierScope: (what, identifierHash) => `${what}:${mac(scope, what, identifierHash)}`,
-    networkScope: (network) => `network:${mac(scope, 'network', network)}`,
+    networkScope: (network, what = 'codes') => `network:${what}:${mac(scope, 'network', network)}`,
+    accountScope: (what, accountId) => `account:${what}:${mac(scope, what, accountId)}`,
     codeHash: (codeId, code) => mac(codes, codeId, code),
   };
 };

@@ -1,12 +1,12 @@
 // POST /v1/codes.
-import { codeLimitReached, sendCode } from '@meridian/contracts/identity.ts';
-import { fail } from '@meridian/kit/http/problems.ts';
+import { sendCode } from '@meridian/contracts/identity.ts';
 import { route } from '@meridian/kit/http/route.ts';
-import { assertSolved } from '../captcha/captcha.ts';
+import { withCaptcha } from '../captcha/with-captcha.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { acceptIdentifier } from './accept-identifier.ts';
 import { networkOf } from './network.ts';
-import { needsCaptcha, sendCode as send } from './send-code.ts';
+import { refuseLimited } from './refuse-limited.ts';
+import { sendCode as send } from './send-code.ts';
 
 export const codeRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, region, delivery } = deps;
@@ -14,17 +14,12 @@ export const codeRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, sendCode, async ({ body, ip }) => {
     const identifier = acceptIdentifier(region.profile.registration, body.identifier);
-    // Asked for before anything of the identifier is looked at: known and unknown meet the same captcha.
-    if (await db.transaction((tx) => needsCaptcha(tx, sendDeps, networkOf(ip))))
-      await assertSolved(deps.captcha, body.captchaToken);
-    const sent = await db.transaction((tx) =>
-      send(tx, sendDeps, { identifier, purpose: body.purpose, network: networkOf(ip) }),
-    );
-    if (sent.outcome === 'limited')
-      return fail(codeLimitReached, {
-        retryAfter: sent.retryAfter,
-        detail: `Wait ${sent.retryAfter} seconds before asking again`,
-      });
+    const attempt = (personShown: boolean) =>
+      db.transaction((tx) =>
+        send(tx, sendDeps, { identifier, purpose: body.purpose, network: networkOf(ip), personShown }),
+      );
+    const sent = await withCaptcha(deps, body.captchaToken, attempt);
+    if (sent.outcome === 'limited') return refuseLimited(deps, sent);
     const { codeId, expiresAt, resendAfter, message } = sent;
     if (message !== undefined) delivery.hand(identifier.method, { ...message, codeId });
     return {

@@ -29,6 +29,35 @@ export const identifierWindows = (resendSeconds: number): readonly Window[] => [
 /** Wrong tries of one identifier across all its codes; without it a new code would mean five new tries. */
 export const failureWindows: readonly Window[] = [{ seconds: 3_600, max: 10 }];
 
+/** Wrong passwords of one identifier before a captcha is demanded: no one is locked out by a stranger's ten tries. */
+export const passwordWindows: readonly Window[] = [{ seconds: 3_600, max: 10 }];
+/** And with captchas solved: NIST SP 800-63B-4 allows at most 100 failures in a row. */
+export const passwordCeiling: readonly Window[] = [{ seconds: 86_400, max: 100 }];
+
+/** Sign-ins of one network that need no code: by password or passkey, right ones too. */
+export const signInWindows: readonly Window[] = [
+  { seconds: 60, max: 60 },
+  { seconds: 3_600, max: 600 },
+];
+
+/** Codes that one account may have sent to addresses it wants to add. */
+export const bindWindows: readonly Window[] = [
+  { seconds: 3_600, max: 10 },
+  { seconds: 86_400, max: 20 },
+];
+
+/** New devices of one account that its owner is told of: the client chooses a device's id, and each message costs. */
+export const newDeviceWindows: readonly Window[] = [
+  { seconds: 3_600, max: 3 },
+  { seconds: 86_400, max: 10 },
+];
+
+/** Notices by SMS to the owner of one account. */
+export const noticeWindows: readonly Window[] = [
+  { seconds: 3_600, max: 15 },
+  { seconds: 86_400, max: 40 },
+];
+
 /** Counts are kept for the longest window and one slot. */
 export const keptSeconds = 86_400 + 60;
 

@@ -1,6 +1,7 @@
 // Use case: issue a one-time code. Counts before anything is sent; what is sent leaves after the commit.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Now, newId } from '@meridian/kit/ids.ts';
+import { type Gated, reserveBehind } from '../captcha/with-captcha.ts';
 import { indexIsTaken } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { Accepted } from './accept-identifier.ts';
@@ -8,7 +9,7 @@ import { replaceCode } from './code.store.ts';
 import { type CodePurpose, codeLifeMs } from './code.ts';
 import { type CodeSecrets, drawCode } from './code-secrets.ts';
 import { reserve } from './limit.store.ts';
-import { failureWindows, type Rule, slotOf, type Window } from './limits.ts';
+import { bindWindows, failureWindows, type Rule, slotOf, type Window } from './limits.ts';
 
 export type SendLimits = {
   readonly resendSeconds: number;
@@ -26,7 +27,7 @@ export type SendCodeDeps = {
 };
 
 export type SentCode =
-  | { readonly outcome: 'limited'; readonly retryAfter: number }
+  | { readonly outcome: 'limited'; readonly retryAfter: number; readonly regionWide: boolean }
   | {
       readonly outcome: 'issued';
       readonly codeId: string;
@@ -42,48 +43,59 @@ const sendRule = (deps: SendCodeDeps, identifierHash: string): Rule => ({
   windows: deps.sendLimits.identifier,
 });
 
+/** The spend breaker of the whole region; notices by SMS count, too. */
+export const totalRule = (limits: Pick<SendLimits, 'total'>): Rule => ({
+  scope: 'total',
+  slotSeconds: 60,
+  windows: limits.total,
+});
+
 export const failureRule = (secrets: CodeSecrets, identifierHash: string): Rule => ({
   scope: secrets.identifierScope('fail', identifierHash),
   slotSeconds: 1,
   windows: failureWindows,
 });
 
-/** Whether the network has used up what it may ask for without a captcha. Counts in the same place as every other limit: no store, no send. */
-export const needsCaptcha = async (
-  tx: Tx<IdentitySchema>,
-  { codeSecrets, sendLimits, now }: SendCodeDeps,
-  network: string,
-): Promise<boolean> => {
-  const rule: Rule = {
-    scope: codeSecrets.networkScope(network),
-    slotSeconds: 60,
-    windows: sendLimits.beforeCaptcha,
-    peek: true,
-  };
-  return (await reserve(tx, [rule], now())) !== undefined;
-};
-
 /** The same statements run for known and unknown identifiers, so answer and timing tell nothing. */
 export const sendCode = async (
   tx: Tx<IdentitySchema>,
   deps: SendCodeDeps,
-  command: { identifier: Accepted; purpose: CodePurpose; network: string; accountId?: string },
-): Promise<SentCode> => {
+  command: {
+    identifier: Accepted;
+    purpose: CodePurpose;
+    network: string;
+    /** A signed-in person asks, or a captcha was solved. */
+    personShown: boolean;
+    accountId?: string;
+  },
+): Promise<Gated<SentCode>> => {
   const { identifier, purpose, network } = command;
   const now = deps.now();
   const identifierHash = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
   const own = sendRule(deps, identifierHash);
-  const retryAfter = await reserve(
-    tx,
-    [
-      own,
-      { ...failureRule(deps.codeSecrets, identifierHash), peek: true },
-      { scope: deps.codeSecrets.networkScope(network), slotSeconds: 60, windows: deps.sendLimits.network },
-      { scope: 'total', slotSeconds: 60, windows: deps.sendLimits.total },
-    ],
-    now,
-  );
-  if (retryAfter !== undefined) return { outcome: 'limited', retryAfter };
+  const place = { scope: deps.codeSecrets.networkScope(network), slotSeconds: 60 };
+  const total = totalRule(deps.sendLimits);
+  const rules: Rule[] = [
+    own,
+    { ...failureRule(deps.codeSecrets, identifierHash), peek: true },
+    { ...place, windows: deps.sendLimits.network },
+    total,
+  ];
+  if (command.accountId !== undefined)
+    rules.push({
+      scope: deps.codeSecrets.accountScope('bind', command.accountId),
+      slotSeconds: 1,
+      windows: bindWindows,
+    });
+  const gates = [{ ...place, windows: deps.sendLimits.beforeCaptcha }];
+  const retryAfter = await reserveBehind(tx, { personShown: command.personShown, gates, rules, now });
+  if (retryAfter === 'captcha') return { outcome: 'captcha_required' };
+  if (retryAfter !== undefined)
+    return {
+      outcome: 'limited',
+      retryAfter,
+      regionWide: (await reserve(tx, [{ ...total, peek: true }], now)) !== undefined,
+    };
 
   const codeId = newId('cod', deps.region, now);
   const code = drawCode();

@@ -17,28 +17,34 @@ export type SenderDeps = {
 export type MakeSender = (deps: SenderDeps) => CodeSender;
 
 const sender =
-  <T extends z.ZodObject>(variables: T, make: (values: z.output<T>, deps: SenderDeps) => CodeSender) =>
-  (env: Record<string, string | undefined>): MakeSender => {
-    const values = parseConfig(variables, env);
+  <T extends z.ZodObject>(variables: (mode: Mode) => T, make: (values: z.output<T>, deps: SenderDeps) => CodeSender) =>
+  (env: Record<string, string | undefined>, mode: Mode): MakeSender => {
+    const values = parseConfig(variables(mode), env);
     return (deps) => make(values, deps);
   };
 
-const smsVariables = z.object({
-  SMS_ENDPOINT: url('http', 'https'),
-  SMS_ACCESS_KEY_ID: z.string().min(16).max(128),
-  SMS_ACCESS_KEY_SECRET: secret,
-  SMS_SIGN_NAME: z.string().min(2).max(40),
-  SMS_TEMPLATE: z.string().min(3).max(40),
-  SMS_NOTICE_TEMPLATE: z.string().min(3).max(40),
-});
+type Mode = { readonly embedded: boolean };
 
-const mailVariables = z.object({
-  /** Holds the password, so it counts as a secret. */
-  SMTP_URL: secret.refine((value) => /^smtps?:\/\//.test(value), { message: 'must be an smtp:// or smtps:// address' }),
-  MAIL_FROM: z.string().min(3).max(254),
-});
+const smsVariables = ({ embedded }: Mode) =>
+  z.object({
+    SMS_ENDPOINT: embedded ? url('http', 'https') : url('https'),
+    SMS_ACCESS_KEY_ID: z.string().min(16).max(128),
+    SMS_ACCESS_KEY_SECRET: secret,
+    SMS_SIGN_NAME: z.string().min(2).max(40),
+    SMS_TEMPLATE: z.string().min(3).max(40),
+    SMS_NOTICE_TEMPLATE: z.string().min(3).max(40),
+  });
 
-const senders: Record<LoginMethod, (env: Record<string, string | undefined>) => MakeSender> = {
+const mailVariables = () =>
+  z.object({
+    /** Holds the password, so it counts as a secret. */
+    SMTP_URL: secret.refine((value) => /^smtps?:\/\//.test(value), {
+      message: 'must be an smtp:// or smtps:// address',
+    }),
+    MAIL_FROM: z.string().min(3).max(254),
+  });
+
+const senders: Record<LoginMethod, (env: Record<string, string | undefined>, mode: Mode) => MakeSender> = {
   phone_code: sender(smsVariables, (values, { now }) =>
     createSmsSender({
       endpoint: values.SMS_ENDPOINT,
@@ -61,4 +67,5 @@ export type MakeSenders = Partial<Record<LoginMethod, MakeSender>>;
 export const configureSenders = (
   methods: readonly LoginMethod[],
   env: Record<string, string | undefined>,
-): MakeSenders => Object.fromEntries(methods.map((method) => [method, senders[method](env)]));
+  mode: Mode,
+): MakeSenders => Object.fromEntries(methods.map((method) => [method, senders[method](env, mode)]));

@@ -4,10 +4,13 @@ import { codeInvalid, contactTaken, tooManyContacts } from '@meridian/contracts/
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { endDetachment } from '../account/account.store.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { deletePendingOf } from '../factors/factor.store.ts';
+import { dropUnconfirmed } from '../logins/login-flow.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
@@ -33,6 +36,7 @@ export const addContact = async (tx: Tx<IdentitySchema>, deps: Deps, command: Ad
   await assertProven(tx, deps, command);
   if (!(await consumeCode(tx, codeId, 'bind', now))) fail(codeInvalid);
   await tellOwner(tx, deps, { accountId, kind: 'contact_added' });
+  if (replaces !== undefined) await tellOwner(tx, deps, { accountId, kind: 'contact_removed' });
   if (replaces !== undefined && !(await deleteContact(tx, accountId, replaces)))
     fail(notFound, { detail: 'The address to be replaced is none of this account' });
   if ((await blindIndexesOf(tx, accountId)).length >= maxContacts) fail(tooManyContacts);
@@ -53,9 +57,12 @@ export const addContact = async (tx: Tx<IdentitySchema>, deps: Deps, command: Ad
   });
   if (!free)
     fail(contactTaken, { detail: 'Nothing is merged; sign in to the account that has it, and remove it there' });
+  await endDetachment(tx, accountId);
   const log = { at: now, accountId, sessionId, network, method: identifier.kind };
   if (replaces !== undefined) await appendSecurityLog(tx, { ...log, kind: 'contact_removed' });
   await appendSecurityLog(tx, { ...log, kind: 'contact_added' });
+  await deletePendingOf(tx, accountId);
+  await dropUnconfirmed(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
   return { contactId: id, kind: identifier.kind, value: identifier.value, verifiedAt: now };
 };

@@ -9,18 +9,29 @@ type Transaction = Tx<IdentitySchema>;
 export const indexIsTaken = async (tx: Transaction, blindIndex: string): Promise<boolean> =>
   (await tx.selectFrom('contact').select('id').where('blind_index', '=', blindIndex).executeTakeFirst()) !== undefined;
 
-/** The account that owns the identifier, its row locked against a cancellation until the transaction ends. */
+const ownerOf = (db: Transaction, blindIndex: string) =>
+  db.selectFrom('contact').select('account_id').where('blind_index', '=', blindIndex).executeTakeFirst();
+
+/** The account that owns the identifier, its row locked against a cancellation and a change of credentials until the transaction ends. */
 export const lockOwner = async (
   tx: Transaction,
   blindIndex: string,
-): Promise<{ accountId: string; status: AccountStatus } | undefined> =>
-  tx
+): Promise<{ accountId: string; contactId: string; status: AccountStatus } | undefined> => {
+  const found = await tx
     .selectFrom('contact')
     .innerJoin('account', 'account.id', 'contact.account_id')
-    .select(['account.id as accountId', 'account.status'])
+    .select(['account.id as accountId', 'contact.id as contactId', 'account.status'])
     .where('contact.blind_index', '=', blindIndex)
     .forShare('account')
     .executeTakeFirst();
+  if (found === undefined) return undefined;
+  // Whoever held the row may have taken the address from the account meanwhile: only a statement that began after the lock sees it.
+  return (await ownerOf(tx, blindIndex))?.account_id === found.accountId ? found : undefined;
+};
+
+/** Whose address it is, for a log; nobody outside may learn it. */
+export const accountOfIndex = async (tx: Transaction, blindIndex: string): Promise<string | undefined> =>
+  (await ownerOf(tx, blindIndex))?.account_id;
 
 /** False when another account has the identifier: the unique index decides between two registrations. */
 export const insertContactIfFree = async (

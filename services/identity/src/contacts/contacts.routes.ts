@@ -1,10 +1,11 @@
 // Addresses of an account: send a code to a new one, add, change, remove.
-import { addContact, codeLimitReached, removeContact, sendContactCode } from '@meridian/contracts/identity.ts';
+import { addContact, captchaRequired, removeContact, sendContactCode } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { checkCode } from '../codes/check-code.ts';
 import { networkOf } from '../codes/network.ts';
+import { refuseLimited } from '../codes/refuse-limited.ts';
 import { sendCode } from '../codes/send-code.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
@@ -24,11 +25,12 @@ export const contactRoutes = (deps: IdentityDeps): void => {
       return sendCode(
         tx,
         { ...deps, region: region.id },
-        { identifier, purpose: 'bind', network: networkOf(ip), accountId },
+        { identifier, purpose: 'bind', network: networkOf(ip), personShown: true, accountId },
       );
     });
-    if (sent.outcome === 'limited')
-      return fail(codeLimitReached, { retryAfter: sent.retryAfter, detail: `Wait ${sent.retryAfter} seconds` });
+    // A person who is signed in has been shown.
+    if (sent.outcome === 'captcha_required') return fail(captchaRequired);
+    if (sent.outcome === 'limited') return refuseLimited(deps, sent);
     const { codeId, expiresAt, resendAfter, message } = sent;
     if (message !== undefined) delivery.hand(identifier.method, { ...message, codeId });
     return {

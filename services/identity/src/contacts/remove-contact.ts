@@ -6,11 +6,12 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import { countLoginMethods } from '../account/login-methods.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { deletePendingOf } from '../factors/factor.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
-import { deleteContact } from './contact.store.ts';
+import { blindIndexesOf, deleteContact } from './contact.store.ts';
 
 type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'publish'>;
 
@@ -25,6 +26,10 @@ export const removeContact = async (
   if (!(await deleteContact(tx, accountId, contactId))) fail(notFound, { detail: 'The account has no such address' });
   // The account's row is locked: two removals at once cannot each think the other's address is left.
   if ((await countLoginMethods(tx, accountId)) === 0) fail(lastLoginMethod);
+  // A linked login must not outlive the phone that had to be bound to it.
+  if (deps.region.profile.registration.bindPhone && (await blindIndexesOf(tx, accountId)).length === 0)
+    fail(lastLoginMethod, { detail: 'This region binds a number to every account; replace it instead' });
   await appendSecurityLog(tx, { at: deps.now(), kind: 'contact_removed', accountId, sessionId, network });
+  await deletePendingOf(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
 };

@@ -16,6 +16,7 @@ import {
   deletePassword,
   deletePendingOf,
   deleteTotp,
+  dropIdleRecoveryCodes,
   putPassword,
   putPendingTotp,
   replaceRecoveryCodes,
@@ -99,5 +100,6 @@ export const confirmTotp = async (
 export const removeTotp = async (tx: Transaction, deps: Deps, command: Change): Promise<void> => {
   await assertProven(tx, deps, command);
   if (!(await deleteTotp(tx, command.accountId))) fail(notFound, { detail: 'No authenticator app is set up' });
+  await dropIdleRecoveryCodes(tx, command.accountId);
   await seal(tx, deps, command, 'totp_off');
 };

@@ -16,9 +16,10 @@ export type GivenFactor =
   | { readonly method: 'totp' | 'recovery_code'; readonly code: string }
   | ({ readonly method: 'passkey' } & GivenPasskey);
 
-const useFactor = async (
+/** Uses the factor up in this transaction; false when it is not right. */
+export const useFactor = async (
   tx: Tx<IdentitySchema>,
-  deps: Deps,
+  deps: Omit<Deps, 'db'>,
   accountId: string,
   factor: GivenFactor,
 ): Promise<boolean> => {

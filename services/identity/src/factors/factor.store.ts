@@ -103,6 +103,12 @@ export const replaceRecoveryCodes = async (
     .execute();
 };
 
+/** Recovery codes stand in for a second factor: with the last of those they go, and prove nothing any more. */
+export const dropIdleRecoveryCodes = async (tx: Transaction, accountId: string): Promise<void> => {
+  if ((await secondFactorsOf(tx, accountId)).length === 0)
+    await tx.deleteFrom('recovery_code').where('account_id', '=', accountId).execute();
+};
+
 export const useRecoveryCode = async (tx: Transaction, accountId: string, hash: string, now: Date): Promise<boolean> =>
   (
     await tx
@@ -116,7 +122,14 @@ export const useRecoveryCode = async (tx: Transaction, accountId: string, hash: 
 
 export const insertPendingSignIn = async (
   tx: Transaction,
-  pending: { challengeHash: string; accountId: string; method: string; expiresAt: Date },
+  pending: {
+    challengeHash: string;
+    accountId: string;
+    method: string;
+    expiresAt: Date;
+    /** Of a sign-in that waits for a second proof: the contact whose code began it. */
+    contactId?: string;
+  },
 ): Promise<void> => {
   await tx
     .insertInto('pending_sign_in')
@@ -125,19 +138,27 @@ export const insertPendingSignIn = async (
       account_id: pending.accountId,
       method: pending.method,
       expires_at: pending.expiresAt,
+      needs: pending.contactId === undefined ? 'second_factor' : 'second_proof',
+      contact_id: pending.contactId ?? null,
     })
     .execute();
 };
 
 /** Counts one try of a pending sign-in in the statement that finds it. */
-export const raisePendingTries = (tx: Transaction, challengeHash: string, now: Date) =>
+export const raisePendingTries = (
+  tx: Transaction,
+  challengeHash: string,
+  now: Date,
+  needs: 'second_factor' | 'second_proof' = 'second_factor',
+) =>
   tx
     .updateTable('pending_sign_in')
     .set((e) => ({ attempts: e('attempts', '+', 1) }))
     .where('challenge_hash', '=', challengeHash)
     .where('expires_at', '>', now)
     .where('attempts', '<', 5)
-    .returning(['account_id as accountId', 'method'])
+    .where('needs', '=', needs)
+    .returning(['account_id as accountId', 'method', 'contact_id as contactId'])
     .executeTakeFirst();
 
 /** Uses it up; false when another request did. */

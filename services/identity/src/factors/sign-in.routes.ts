@@ -1,20 +1,11 @@
 // Sign in by password, and complete a sign-in with the second factor.
 import { accountCancelled } from '@meridian/contracts/common.ts';
-import {
-  codeLimitReached,
-  completeSignIn,
-  credentialsInvalid,
-  factorInvalid,
-  signInByPassword,
-} from '@meridian/contracts/identity.ts';
+import { completeSignIn, credentialsInvalid, factorInvalid, signInByPassword } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { lockStatus } from '../account/account.store.ts';
-import { assertSolved } from '../captcha/captcha.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
-import { refund, reserve } from '../codes/limit.store.ts';
 import { networkOf } from '../codes/network.ts';
-import { failureRule, needsCaptcha } from '../codes/send-code.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
@@ -23,6 +14,7 @@ import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
 import { refuseUncompleted } from '../sessions/refuse-uncompleted.ts';
 import { startSession } from '../sessions/start-session.ts';
 import { createTokenAnswers, noStore } from '../sessions/token-answer.ts';
+import { bookPasswordTry } from './book-password-try.ts';
 import { withFactor } from './check-factor.ts';
 import { passwordOf, raisePendingTries, takePendingSignIn } from './factor.store.ts';
 
@@ -30,36 +22,35 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, region, now } = deps;
   const cookies = createRefreshCookies(region.profile);
   const answerOf = createTokenAnswers(deps, cookies);
+  const refuse = () =>
+    fail(credentialsInvalid, {
+      detail: `Sign in with a code instead, or see ${region.profile.links.helpCentre}`,
+    });
 
   route(publicServer, signInByPassword, async ({ body, ip, headers, reply, userAgent }) => {
     const { delivery = 'body' } = body;
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const identifier = acceptIdentifier(region.profile.registration, body.identifier);
     const network = networkOf(ip);
-    const sendDeps = { ...deps, region: region.id };
-    if (await db.transaction((tx) => needsCaptcha(tx, sendDeps, network)))
-      await assertSolved(deps.captcha, body.captchaToken);
-    // Booked before the comparison, per address and per network, and given back after a right one.
-    const at = now();
     const blindIndex = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
-    const own = failureRule(deps.codeSecrets, blindIndex);
-    const place = { scope: deps.codeSecrets.networkScope(network), slotSeconds: 60, windows: deps.sendLimits.network };
-    const retryAfter = await db.transaction((tx) => reserve(tx, [own, place], at));
-    if (retryAfter !== undefined) return fail(codeLimitReached, { retryAfter, detail: 'Too many tries; wait' });
+    const takeBack = await bookPasswordTry(deps, { blindIndex, network, captchaToken: body.captchaToken });
     const stored = await passwordOf(db.read, blindIndex);
     if (!(await deps.passwords.verify(stored?.hash, body.password)) || stored === undefined) {
-      await db.transaction((tx) => appendSecurityLog(tx, { at, kind: 'password_wrong', network }));
-      return fail(credentialsInvalid, {
-        detail: `Sign in with a code instead, or see ${region.profile.links.helpCentre}`,
-      });
+      const accountId = stored?.accountId;
+      // The same statement for known and unknown: neither the answer nor its time may tell them apart.
+      await db.transaction((tx) =>
+        appendSecurityLog(tx, { at: now(), kind: 'password_wrong', network, ...(accountId && { accountId }) }),
+      );
+      return refuse();
     }
-    await refund(db.read, own, at);
-    await refund(db.read, place, at);
+    await takeBack();
     const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
     const caller = { network, delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
     const continued = await db.transaction(async (tx) => {
       const { accountId } = stored;
       if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
+      // Comparing takes a while: a password, or an address, that was changed meanwhile opens nothing.
+      if ((await passwordOf(tx, blindIndex))?.hash !== stored.hash) return refuse();
       return continueSignIn(tx, deps, { accountId, method: 'password', caller });
     });
     if (continued.outcome === 'second_factor') return refuseUncompleted(continued);

@@ -34,7 +34,13 @@ export const createKeyRing = ({
   let held: Promise<Held> | undefined;
 
   const read = async (): Promise<Held> => {
-    const [signing, published] = await Promise.all([openCurrentKey(db.read, signingKeySeal), publishedKeys(db.read)]);
+    const [signing, published] = await Promise.all([
+      openCurrentKey(db.read, signingKeySeal),
+      publishedKeys(db.read),
+    ]).catch((cause: unknown) => {
+      // No verdict on the token that is being verified: what verifies it cannot be read.
+      throw Object.assign(new Error('the signing keys cannot be read', { cause }), { code: 'unreachable' });
+    });
     return { readAt: now().getTime(), signing, byKid: new Map(published.map(({ kid, jwk }) => [kid, jwk])) };
   };
   const noOlderThan = async (ms: number): Promise<Held> => {

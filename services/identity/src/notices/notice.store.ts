@@ -14,6 +14,7 @@ export const insertNotice = async (
     kind: NoticeKind;
     channel: 'phone' | 'email';
     sealedTo: Buffer;
+    sealedExtra: Buffer | null;
     language: Language;
     at: Date;
   },
@@ -26,6 +27,7 @@ export const insertNotice = async (
       kind: notice.kind,
       channel: notice.channel,
       sealed_to: notice.sealedTo,
+      sealed_extra: notice.sealedExtra,
       language: notice.language,
       happened_at: notice.at,
       next_attempt_at: notice.at,
@@ -44,6 +46,7 @@ export const claimNotices = async (tx: Transaction, now: Date) => {
       'kind',
       'channel',
       'sealed_to',
+      'sealed_extra',
       'language',
       'happened_at',
       'attempts',

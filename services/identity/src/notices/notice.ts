@@ -12,7 +12,10 @@ export const noticeKinds = [
   'login_linked',
   'login_unlinked',
   'recovery_started',
+  'recovery_offered',
   'recovered',
+  'sessions_ended',
+  'phone_detached',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
 export type Language = 'zh-CN' | 'en';
@@ -29,24 +32,46 @@ const what: Record<NoticeKind, Record<Language, string>> = {
   login_linked: { en: 'another login was linked', 'zh-CN': '您的账号关联了第三方登录' },
   login_unlinked: { en: 'a linked login was removed', 'zh-CN': '您的账号解除了第三方登录' },
   recovery_started: { en: 'a recovery of the account was begun', 'zh-CN': '有人申请找回您的账号' },
+  recovery_offered: { en: 'support began a recovery for you', 'zh-CN': '客服已为您发起账号找回' },
+  phone_detached: {
+    en: 'the phone number was removed: its new holder has signed in with it',
+    'zh-CN': '您的账号手机号已被解绑：该号码的新持有人使用其登录',
+  },
+  sessions_ended: {
+    en: 'our support team ended every session of the account',
+    'zh-CN': '客服已退出您账号的所有登录',
+  },
   recovered: { en: 'the account was recovered and every session ended', 'zh-CN': '您的账号已被找回，所有登录均已退出' },
+};
+
+/** What a message that carries a text of its own says to do with it. */
+const next: Partial<Record<NoticeKind, Record<Language, (helpCentre: string, extra: string) => string>>> = {
+  recovery_started: {
+    en: (helpCentre, code) => `If this was not you, stop it with the code ${code} at ${helpCentre}`,
+    'zh-CN': (helpCentre, code) => `如非本人操作，请前往 ${helpCentre} 输入 ${code} 终止找回`,
+  },
+  recovery_offered: {
+    en: (helpCentre, token) => `If you asked for it, go on with ${token} at ${helpCentre}; otherwise do nothing`,
+    'zh-CN': (helpCentre, token) => `如为本人申请，请前往 ${helpCentre} 输入 ${token} 继续；否则请忽略`,
+  },
 };
 
 /** Time in UTC to the minute: the reader's zone is not known. */
 export const noticeText = (
   kind: NoticeKind,
   language: Language,
-  { at, helpCentre }: { at: Date; helpCentre: string },
+  { at, helpCentre, extra }: { at: Date; helpCentre: string; extra?: string | undefined },
 ): { subject: string; text: string } => {
+  const more = extra === undefined ? undefined : next[kind]?.[language](helpCentre, extra);
   const time = `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   return language === 'en'
     ? {
         subject: 'Security notice about your Meridian account',
-        text: `${time}: ${what[kind].en}. If this was not you, go to ${helpCentre}`,
+        text: `${time}: ${what[kind].en}. ${more ?? `If this was not you, go to ${helpCentre}`}`,
       }
     : {
         subject: 'Meridian 账号安全提醒',
-        text: `${what[kind]['zh-CN']}（${time}）。如非本人操作，请前往 ${helpCentre}`,
+        text: `${what[kind]['zh-CN']}（${time}）。${more ?? `如非本人操作，请前往 ${helpCentre}`}`,
       };
 };
 

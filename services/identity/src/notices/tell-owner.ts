@@ -9,12 +9,12 @@ import type { NoticeKind } from './notice.ts';
 
 export type TellDeps = Pick<IdentityDeps, 'region' | 'now' | 'vault'>;
 
-/** Call it before an address is removed: that one must be told, too. */
+/** Call it before an address is removed: that one must be told, too. `extra` is for the addresses alone. Answers how many were told. */
 export const tellOwner = async (
   tx: Tx<IdentitySchema>,
   { region, now, vault }: TellDeps,
-  { accountId, kind }: { accountId: string; kind: NoticeKind },
-): Promise<void> => {
+  { accountId, kind, extra }: { accountId: string; kind: NoticeKind; extra?: string },
+): Promise<number> => {
   const owner = await tx
     .selectFrom('account')
     .innerJoin('account_key', 'account_key.account_id', 'account.id')
@@ -22,7 +22,8 @@ export const tellOwner = async (
     .where('account.id', '=', accountId)
     .executeTakeFirstOrThrow();
   const key = vault.unwrap(accountId, owner.wrapped);
-  for (const contact of await openContacts(tx, vault, accountId)) {
+  const contacts = await openContacts(tx, vault, accountId);
+  for (const contact of contacts) {
     const id = newId('ntc', region.id, now());
     await insertNotice(tx, {
       id,
@@ -30,8 +31,10 @@ export const tellOwner = async (
       kind,
       channel: contact.kind,
       sealedTo: vault.seal(key, id, contact.value),
+      sealedExtra: extra === undefined ? null : vault.seal(key, `${id} extra`, extra),
       language: owner.language ?? region.profile.languages[0] ?? 'en',
       at: now(),
     });
   }
+  return contacts.length;
 };

@@ -8,7 +8,7 @@ import { generateRegistrationOptions, verifyRegistrationResponse } from '@simple
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { seal as sealChange } from '../factors/change-factors.ts';
-import { replaceRecoveryCodes, secondFactorsOf } from '../factors/factor.store.ts';
+import { dropIdleRecoveryCodes, replaceRecoveryCodes, secondFactorsOf } from '../factors/factor.store.ts';
 import { drawRecoveryCodes } from '../factors/recovery-codes.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
 import { deletePasskey, insertChallenge, insertPasskey, passkeysOf, takeChallenge } from './passkey.store.ts';
@@ -95,5 +95,6 @@ export const removePasskey = async (
   await assertProven(tx, deps, command);
   if (!(await deletePasskey(tx, command.accountId, command.passkeyId)))
     fail(notFound, { detail: 'The account has no such passkey' });
+  await dropIdleRecoveryCodes(tx, command.accountId);
   await sealChange(tx, deps, command, 'passkey_removed');
 };

@@ -4,6 +4,7 @@ import {
   addPasskey,
   beginPasskey,
   challengePasskey,
+  codeLimitReached,
   listPasskeys,
   passkeyInvalid,
   removePasskey,
@@ -14,6 +15,8 @@ import { route } from '@meridian/kit/http/route.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { generateAuthenticationOptions } from '@simplewebauthn/server';
 import { lockStatus } from '../account/account.store.ts';
+import { reserve } from '../codes/limit.store.ts';
+import { signInWindows } from '../codes/limits.ts';
 import { networkOf } from '../codes/network.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
@@ -75,6 +78,13 @@ export const passkeyRoutes = (deps: IdentityDeps): void => {
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
     const caller = { network: networkOf(ip), delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
+    const place = {
+      scope: deps.codeSecrets.networkScope(caller.network, 'sign-ins'),
+      slotSeconds: 60,
+      windows: signInWindows,
+    };
+    const retryAfter = await db.transaction((tx) => reserve(tx, [place], now()));
+    if (retryAfter !== undefined) return fail(codeLimitReached, { retryAfter, detail: 'Too many sign-ins; wait' });
     // The transaction commits either way: a challenge is used up by its first answer.
     const started = await db.transaction(async (tx) => {
       const accountId = await usePasskey(tx, deps, body);

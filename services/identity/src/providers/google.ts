@@ -48,7 +48,12 @@ export const createGoogle = (options: GoogleOptions): LoginProvider => {
         subjectIds: [{ provider, app: clientId, kind: 'sub', value: claims.sub }],
         ...displayName(claims.name),
         ...(typeof claims.email === 'string' && {
-          email: { value: claims.email, verified: isTrue(claims.email_verified) },
+          email: {
+            value: claims.email,
+            verified: isTrue(claims.email_verified),
+            // Of other addresses Google knows only that they were proven once, long ago perhaps: …/verify-google-id-token
+            authoritative: claims.email.toLowerCase().endsWith('@gmail.com') || typeof claims.hd === 'string',
+          },
         }),
       };
     },

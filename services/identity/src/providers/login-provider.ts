@@ -29,7 +29,13 @@ export type ProvenLogin = {
   /** As the person calls themself there; unproven text. */
   readonly displayName?: string;
   /** `verified` only where the provider proves it: Google and Apple, in a signed claim. Anything else owns nothing. */
-  readonly email?: { readonly value: string; readonly verified: boolean; readonly privateRelay?: boolean };
+  readonly email?: {
+    readonly value: string;
+    readonly verified: boolean;
+    readonly privateRelay?: boolean;
+    /** False: verified there once, but the provider does not run the mailbox, which may have another owner by now. */
+    readonly authoritative?: boolean;
+  };
   /** To be kept sealed and given to `revoke` when the login is unlinked: Apple's refresh token, Weibo's and Facebook's access token. */
   readonly revocationToken?: string;
 };

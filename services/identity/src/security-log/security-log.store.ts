@@ -25,6 +25,15 @@ export type SecurityEvent = {
     | 'passkey_removed'
     | 'contact_added'
     | 'contact_removed'
+    | 'recovery_started'
+    | 'recovery_approved'
+    | 'recovery_refused'
+    | 'recovery_stopped'
+    | 'recovered'
+    | 'phone_detached'
+    | 'login_linked'
+    | 'login_unlinked'
+    | 'login_ending'
     | 'cancellation_requested'
     | 'account_cancelled';
   readonly accountId?: string;
@@ -85,8 +94,14 @@ export const keptUntil = (at: Date, months: number): Date => {
   return end;
 };
 
-/** Deletes what is older than its period, at most 1,000 rows of each log. The tables refuse any other deletion. */
-export const deleteExpiredLogs = async (tx: Tx<IdentitySchema>, now: Date, months: number): Promise<void> => {
+/** Deletes what is older than its period, at most `limit` rows of each log; answers whether more may be left. The tables refuse any other deletion. */
+export const deleteExpiredLogs = async (
+  tx: Tx<IdentitySchema>,
+  now: Date,
+  months: number,
+  limit = 5_000,
+): Promise<boolean> => {
+  let more = false;
   const before = keptUntil(now, -months);
   await sql`select set_config('meridian.retention', 'expired', true)`.execute(tx);
   for (const table of ['security_log', 'staff_audit'] as const) {
@@ -95,7 +110,11 @@ export const deleteExpiredLogs = async (tx: Tx<IdentitySchema>, now: Date, month
       .select('id')
       .where('at', '<', before)
       .orderBy('at')
-      .limit(1_000);
-    await tx.deleteFrom(table).where('id', 'in', old).execute();
+      .limit(limit)
+      .forUpdate()
+      .skipLocked();
+    const { numDeletedRows } = await tx.deleteFrom(table).where('id', 'in', old).executeTakeFirst();
+    more ||= numDeletedRows === BigInt(limit);
   }
+  return more;
 };

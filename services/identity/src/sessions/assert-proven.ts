@@ -6,7 +6,7 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import type { Now } from '@meridian/kit/ids.ts';
 import { lockStatus } from '../account/account.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
-import { provenAt } from './session.store.ts';
+import { provenAfterSignIn, provenAt } from './session.store.ts';
 import { proofMs } from './session.ts';
 
 /** First in the transaction of a change: locks the account against a cancellation, refuses a session whose last proof is too old. */
@@ -19,4 +19,15 @@ export const assertProven = async (
   const at = await provenAt(tx, sessionId);
   if (at === null || now().getTime() - at.getTime() > proofMs)
     fail(reauthenticationRequired, { detail: 'Send a fresh proof to /v1/sessions/current/proof first' });
+};
+
+/** The same, and the proof was made within the session, not by signing in: what cannot be undone needs the person to say so twice. */
+export const assertProvenAgain = async (
+  tx: Tx<IdentitySchema>,
+  deps: { now: Now },
+  session: { accountId: string; sessionId: string },
+): Promise<void> => {
+  await assertProven(tx, deps, session);
+  if (!(await provenAfterSignIn(tx, session.sessionId)))
+    fail(reauthenticationRequired, { detail: 'Send a proof to /v1/sessions/current/proof, or a code' });
 };

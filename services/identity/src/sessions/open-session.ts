@@ -2,17 +2,17 @@
 import { accountRegistered } from '@meridian/contracts/events/lifecycle.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
-import { insertAccount } from '../account/account.store.ts';
+import { hasAgreed, insertAccount, insertConsent } from '../account/account.store.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
-import type { IdentityDeps } from '../deps.ts';
+import { type Doubted, doubtSignIn } from '../recovery/second-proof.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { type Continued, continueSignIn } from './continue-sign-in.ts';
 import type { Caller, StartDeps } from './start-session.ts';
 
-type Deps = StartDeps & Pick<IdentityDeps, 'codeSecrets'>;
+type Deps = StartDeps;
 
 export type OpenSession = {
   readonly codeId: string;
@@ -26,12 +26,15 @@ export type OpenedSession =
   | { readonly outcome: 'consent_required' }
   | { readonly outcome: 'code_used' }
   | { readonly outcome: 'account_cancelled' }
+  /** To be committed: the code is used up, the challenge stands for it. */
+  | Doubted
   | ({ readonly created: boolean } & Continued);
 
-const register = async (
+/** A new account with its first contact; undefined when another registration took the contact meanwhile. */
+export const register = async (
   tx: Tx<IdentitySchema>,
-  deps: Deps,
-  { identifier }: OpenSession,
+  deps: Pick<Deps, 'region' | 'now' | 'vault' | 'publish'>,
+  { identifier }: Pick<OpenSession, 'identifier'>,
   blindIndex: string,
   termsVersion: string,
 ) => {
@@ -62,6 +65,11 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
   let owner = await lockOwner(tx, blindIndex);
   if (owner === undefined && command.termsVersion !== termsVersion) return { outcome: 'consent_required' };
   if (owner !== undefined && owner.status !== 'active') return { outcome: 'account_cancelled' };
+  // Terms that changed are put to the person at the next sign-in; the code stays good for it.
+  if (owner !== undefined && !(await hasAgreed(tx, owner.accountId, termsVersion))) {
+    if (command.termsVersion !== termsVersion) return { outcome: 'consent_required' };
+    await insertConsent(tx, { accountId: owner.accountId, termsVersion, at: now });
+  }
   if (!(await consumeCode(tx, codeId, 'login', now))) return { outcome: 'code_used' };
 
   const registered = owner === undefined ? await register(tx, deps, command, blindIndex, termsVersion) : undefined;
@@ -73,6 +81,10 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
 
   if (registered !== undefined)
     await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network: command.caller.network });
+  else if (owner !== undefined) {
+    const doubted = await doubtSignIn(tx, deps, { ...owner, ...identifier, caller: command.caller });
+    if (doubted !== undefined) return doubted;
+  }
   const continued = await continueSignIn(tx, deps, { accountId, method: identifier.method, caller: command.caller });
   return { created: registered !== undefined, ...continued };
 };

@@ -17,7 +17,7 @@ import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { withFactor } from '../factors/check-factor.ts';
-import { secondFactorsOf } from '../factors/factor.store.ts';
+import { deletePendingOf, secondFactorsOf } from '../factors/factor.store.ts';
 import { pageFrom, readCursor } from '../page-cursor.ts';
 import { endSession } from './end-session.ts';
 import { endSessions } from './end-sessions.ts';
@@ -60,6 +60,8 @@ export const ownSessionRoutes = (deps: IdentityDeps): void => {
     const { accountId, sessionId } = auth;
     const ended = await db.transaction(async (tx) => {
       if ((await lockStatus(tx, accountId, 'update')) !== 'active') return fail(accountCancelled);
+      // A sign-in that waits for its second factor would outlive it.
+      await deletePendingOf(tx, accountId);
       const except = query.except === 'current' ? { except: sessionId } : {};
       return endSessions(tx, deps, { accountId, ...except, reason: 'signed_out', network: networkOf(ip) });
     });

@@ -151,6 +151,14 @@ export const provenAt = async (tx: Transaction, sessionId: string): Promise<Date
       .executeTakeFirst()
   )?.proven_at ?? null;
 
+export const provenAfterSignIn = async (tx: Transaction, sessionId: string): Promise<boolean> =>
+  (await tx
+    .selectFrom('session')
+    .select('id')
+    .where('id', '=', sessionId)
+    .whereRef('proven_at', '>', 'created_at')
+    .executeTakeFirst()) !== undefined;
+
 export const endSessionsOf = async (tx: Transaction, accountId: string, now: Date): Promise<void> => {
   await tx
     .updateTable('session')
@@ -173,13 +181,3 @@ export const findStanding = (
     .where('session.id', '=', sessionId)
     .where('account.id', '=', accountId)
     .executeTakeFirst();
-
-/** Deletes sessions that ended or went idle over a day ago. */
-export const deleteOldSessions = async (db: Kysely<IdentitySchema>, now: Date): Promise<bigint> => {
-  const before = new Date(now.getTime() - 24 * 3_600_000);
-  const result = await db
-    .deleteFrom('session')
-    .where((e) => e.or([e('idle_until', '<', before), e('ended_at', '<', before)]))
-    .executeTakeFirst();
-  return result.numDeletedRows;
-};

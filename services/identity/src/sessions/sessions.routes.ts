@@ -15,6 +15,7 @@ import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { checkCode } from '../codes/check-code.ts';
 import { networkOf } from '../codes/network.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { settleDoubt } from '../recovery/second-proof.ts';
 import { endSession as end } from './end-session.ts';
 import { openSession } from './open-session.ts';
 import { createRefreshCookies } from './refresh-cookie.ts';
@@ -56,9 +57,11 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
     if (opened.outcome === 'account_cancelled')
       return fail(accountCancelled, { detail: 'Its erasure is under way; register anew afterwards' });
     if (opened.outcome === 'second_factor') return refuseUncompleted(opened);
+    const started =
+      opened.outcome === 'second_proof' ? await settleDoubt(deps, opened, { network, delivery, device }) : opened;
     return {
       status: 201,
-      body: { ...(await answerOf(reply, delivery, opened)), created: opened.created },
+      body: { ...(await answerOf(reply, delivery, started)), created: 'created' in opened && opened.created },
       headers: noStore,
     };
   });

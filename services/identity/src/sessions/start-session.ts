@@ -1,6 +1,8 @@
 // Use case: the last step of every way to sign in. The caller has proven the person and locked the account.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { reserve } from '../codes/limit.store.ts';
+import { newDeviceWindows } from '../codes/limits.ts';
 import type { IdentitySchema, SessionDelivery } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { isKnownDevice, rememberDevice } from '../devices/device.store.ts';
@@ -11,7 +13,10 @@ import { endSession } from './end-session.ts';
 import { insertSession, oldestBeyond } from './session.store.ts';
 import { absoluteMs, idleUntil, maxSessions } from './session.ts';
 
-export type StartDeps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'refreshTokens' | 'publish' | 'deviceHash'>;
+export type StartDeps = Pick<
+  IdentityDeps,
+  'region' | 'now' | 'vault' | 'refreshTokens' | 'publish' | 'deviceHash' | 'codeSecrets'
+>;
 
 /** What the front end says of itself; the same for every way to sign in. */
 export type Caller = { readonly network: string; readonly delivery: SessionDelivery; readonly device: Device };
@@ -31,7 +36,14 @@ export const startSession = async (
   const now = deps.now();
   const { network, delivery, device } = caller;
   const deviceHash = deps.deviceHash(accountId, device.key);
-  if (!(await isKnownDevice(tx, accountId, deviceHash))) await tellOwner(tx, deps, { accountId, kind: 'new_device' });
+  if (!(await isKnownDevice(tx, accountId, deviceHash))) {
+    const told = {
+      scope: deps.codeSecrets.accountScope('new-device', accountId),
+      slotSeconds: 1,
+      windows: newDeviceWindows,
+    };
+    if ((await reserve(tx, [told], now)) === undefined) await tellOwner(tx, deps, { accountId, kind: 'new_device' });
+  }
   await rememberDevice(tx, accountId, deviceHash, now);
   for (const sessionId of await oldestBeyond(tx, accountId, maxSessions - 1, now))
     await endSession(tx, deps, { accountId, sessionId, reason: 'too_many', network });

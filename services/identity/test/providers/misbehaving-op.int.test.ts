@@ -64,7 +64,14 @@ describe.each([
     const party = create();
     const expected = await party.signIn();
     await logins.control(part, faults);
-    await expect(party.signIn()).rejects.toThrow();
+    const error = await party.signIn().then(
+      () => undefined,
+      (refusal: unknown) => refusal,
+    );
+    // Refused for what it is, and not because something else broke on the way.
+    if (part !== 'oidc')
+      expect(error).toMatchObject({ code: expect.stringMatching(/^(provider_error|invalid_callback)$/) });
+    else expect(error).toMatchObject({ code: expect.stringMatching(/^(OAUTH_|ERR_J)/) });
     await logins.control(part, {});
     // Nothing of it stays: the next one is who they were.
     expect(await party.signIn()).toBe(expected);
@@ -103,7 +110,7 @@ describe.each([
     expect(await subject()).toBe(expected);
     expect((await logins.requests(part)).byRoute[create().userinfo]).toBeUndefined();
   });
-  test('oidcc-client-test-signing-key-rotation: the new key is fetched, the old one is not believed', async () => {
+  test('oidcc-client-test-signing-key-rotation: the new key is fetched', async () => {
     const party = create();
     const expected = await party.signIn();
     await logins.json('POST', `/control/${part}/rotate-keys`);
@@ -118,9 +125,12 @@ describe.each([
     expect((await logins.requests(part)).byRoute[party.token]).toBeUndefined();
     expect(await party.signIn()).toBe(await subject());
   });
-  test.each(['issuer', 'subject'])(
+  test.each([
+    ['issuer', 'issuer'],
+    ['sub', 'subject'],
+  ])(
     'oidcc-client-test-refresh-token-invalid-%s: nobody is ever signed in by a refreshed id_token',
-    async (wrong) => {
+    async (_module, wrong) => {
       const expected = await subject();
       await logins.reset();
       await logins.control(part, { refreshedIdToken: { wrong } });

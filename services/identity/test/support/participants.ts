@@ -15,6 +15,20 @@ export const startParticipants = async () => {
     moderation: () => ({ openCase: false }),
     verification: () => ({}),
   };
+  /** What verification knows: persons by account. */
+  const persons = new Map<string, { name: string; number: string }>();
+  const asked: { accountId: string }[] = [];
+  const answerOfVerification = (path: string, body: string) => {
+    if (path.endsWith('/match')) {
+      const question = JSON.parse(body) as { accountId: string; name: string; number: string };
+      asked.push({ accountId: question.accountId });
+      const person = persons.get(question.accountId);
+      return { match: person !== undefined && person.name === question.name && person.number === question.number };
+    }
+    const accountId = path.split('/').at(-1) ?? '';
+    const verified = persons.has(accountId);
+    return { accountId, verified, kind: verified ? 'personal' : null };
+  };
   const server = createServer((request, response) => {
     const [, name, ...rest] = (request.url ?? '').split('/');
     const service = others.find((one) => one === name);
@@ -40,6 +54,11 @@ export const startParticipants = async () => {
         answer({ sagaId, accountId, fencedAt: new Date().toISOString() });
         return;
       }
+      if (service === 'verification') {
+        if (down.has(service)) return void request.socket.destroy();
+        answer(answerOfVerification(rest.join('/'), Buffer.concat(chunks).toString()));
+        return;
+      }
       answer(standings[service]());
     });
   });
@@ -51,6 +70,9 @@ export const startParticipants = async () => {
     down,
     fenced,
     balance,
+    persons,
+    /** Accounts that verification was asked to match. */
+    asked,
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,11 +1,11 @@
-// Identity as it runs: real PostgreSQL, real event log, the sandbox as the outside world, all over HTTP.
+// Identity as it runs: real PostgreSQL, real events, the sandbox as the outside world, all over HTTP.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { type CallAnswer, type CallOptions, call } from '@meridian/client/client.ts';
-import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
+import type { EndpointDefinition, ServiceName, StaffRole } from '@meridian/contracts/endpoint.ts';
 import { type EventDefinition, topicOf } from '@meridian/contracts/event.ts';
 import { createSession, type Identifier, sendCode } from '@meridian/contracts/identity.ts';
-import { createPostgresBus } from '@meridian/kit/events/postgres-bus.ts';
+import { createDatabase } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Running } from '@meridian/kit/run/platform.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
@@ -14,9 +14,14 @@ import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { loginEnv } from '@meridian/testkit/embedded/login-env.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
+import { openTestEvents } from '@meridian/testkit/service/test-events.ts';
 import { createTestIssuer } from '@meridian/testkit/test-issuer.ts';
 import pg from 'pg';
 import type { z } from 'zod';
+import { deriveKey } from '../../src/crypto/mac.ts';
+import type { IdentitySchema } from '../../src/db/schema.ts';
+import { createAccessTokens } from '../../src/keys/access-token.ts';
+import { createKeyRing } from '../../src/keys/key-ring.ts';
 import { startIdentity } from '../../src/service.ts';
 import { type Other, startParticipants } from './participants.ts';
 
@@ -26,12 +31,13 @@ const staff = [
   { sub: 'norm', name: 'Norm', email: 'norm@operator.example', roles: [] },
 ];
 
-/** Waits until `probe` answers something; at most 10 s. */
+/** Waits until `probe` answers something; at most 10 s, unless said otherwise. */
 export const waitFor = async <T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
+  ms = 10_000,
 ): Promise<T> => {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + ms;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
@@ -54,8 +60,9 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     },
   });
 
-  const [database, participants, secrets] = await Promise.all([
+  const [database, events, participants, secrets] = await Promise.all([
     createTestDatabase(),
+    openTestEvents({ region, now }),
     startParticipants(),
     createSandboxSecrets([region]),
   ]);
@@ -84,7 +91,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     PUBLIC_LISTEN: '127.0.0.1:0',
     INTERNAL_LISTEN: '127.0.0.1:0',
     DATABASE_URL: database.url,
-    EVENT_BUS_URL: database.url,
+    EVENT_BUS_URL: events.url,
     SERVICE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' })
       .privateKey.export({ type: 'pkcs8', format: 'pem' })
       .toString(),
@@ -122,9 +129,22 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     ...options.env,
   };
 
+  /** A staff token as a sign-in would give it, signed with the service's own key. */
+  const staffToken = async (roles: readonly StaffRole[], staffId = 'stf_test') => {
+    await pool.query('insert into staff values ($1, $1, $1, now()) on conflict do nothing', [staffId]);
+    const own = createDatabase<IdentitySchema>({ url: database.url, poolSize: 1, log, applicationName: 'test' });
+    try {
+      const signingKeySeal = deriveKey(env.SIGNING_KEY_SECRET ?? '', 'signing keys');
+      const keyRing = createKeyRing({ db: own, now, signingKeySeal });
+      return await createAccessTokens({ keyRing, issuer: env.ISSUER ?? '', region, now }).forStaff({ staffId, roles });
+    } finally {
+      await own.close();
+    }
+  };
+
   let running: Running | undefined;
   const start = async () => {
-    running = await startIdentity(env, { now, destination });
+    running = await startIdentity(env, { now, destination, ...events.overrides });
   };
   const stopService = async () => {
     await running?.stop();
@@ -132,7 +152,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   };
   await start().catch(async (error: unknown) => {
     await Promise.all([sandbox.stop(), participants.stop()]);
-    await database.drop();
+    await Promise.all([database.drop(), events.close()]);
     throw error;
   });
   const urls = () => running ?? { publicUrl: '', internalUrl: '' };
@@ -140,7 +160,13 @@ export const startStand = async (options: { region: string; env?: Env }) => {
   // A connection that is just closing may still be told that its database was dropped.
   pool.on('error', () => undefined);
   const log = createLog({ service: 'test', region, level: 'silent' });
-  const bus = createPostgresBus({ url: database.url, log, now, poolSize: 2 });
+  const { bus } = events;
+  const left: { type: string; subject: string; data: Record<string, unknown>; accountseq: number }[] = [];
+  await bus.subscribe({
+    group: 'test',
+    topics: [topicOf(region, 'identity')],
+    handler: async ({ payload }) => void left.push(JSON.parse(payload)),
+  });
 
   /** Each test speaks from networks of its own, so that limits per network do not meet. */
   let callers = 0;
@@ -230,6 +256,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     messages,
     codeFor,
     signIn,
+    staffToken,
     identifiers,
     termsVersion,
     publishAs,
@@ -240,15 +267,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
       offset += ms;
     },
     /** Events of identity about an account, as they left. */
-    published: async (accountId: string) => {
-      const { rows } = await pool.query<{ payload: string }>(
-        'select payload from bus.log where topic = $1 and key = $2 order by off',
-        [topicOf(region, 'identity'), accountId],
-      );
-      return rows.map(
-        (row) => JSON.parse(row.payload) as { type: string; data: Record<string, unknown>; accountseq: number },
-      );
-    },
+    published: async (accountId: string) => left.filter(({ subject }) => subject === accountId),
     control: async (part: string, faults: object) => {
       const answer = await fetch(`${sandbox.origin}/control/${part}`, {
         method: 'PUT',
@@ -259,10 +278,9 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     },
     stop: async () => {
       await stopService();
-      await bus.close(2_000);
       await pool.end();
       await Promise.all([sandbox.stop(), participants.stop()]);
-      await database.drop();
+      await Promise.all([database.drop(), events.close()]);
     },
   };
 };

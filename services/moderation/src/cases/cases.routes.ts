@@ -16,6 +16,7 @@ import type { Schema } from '../db/schema.ts';
 import type { ModerationDeps } from '../deps.ts';
 import type { LiveRules } from '../rules/live-rules.ts';
 import { findCase, listCaseRows } from './case.store.ts';
+import { recordReading } from './case-reading.store.ts';
 import { decideCase } from './decide-case.ts';
 import { submitAppeal } from './submit-appeal.ts';
 import { viewCases, viewProtection } from './view-case.ts';
@@ -31,6 +32,9 @@ export const caseRoutes = (platform: Platform<Schema>, deps: ModerationDeps, rul
     const [view] = row ? await viewCases(db.read, deps, [row]) : [];
     return view ?? fail(notFound, { detail: 'There is no such case' });
   };
+
+  const read = (staffId: string, caseIds: readonly string[]) =>
+    db.transaction((tx) => recordReading(tx, { at: deps.now(), staffId, caseIds }));
 
   route(publicServer, getProtection, async ({ auth }) => ({
     status: 200,
@@ -52,14 +56,18 @@ export const caseRoutes = (platform: Platform<Schema>, deps: ModerationDeps, rul
     const filter = { state, accountId, ...(appealed && { appealed: appealed === 'true' }) };
     const found = await listCaseRows(db.read, filter, readCursor(place, cursor), limit + 1);
     const { rows, next } = pageFrom(found, limit, place, ({ urgency, due_at: dueAt, id }) => ({ urgency, dueAt, id }));
-    log.info({ staffId: auth.staffId, cases: rows.map(({ id }) => id) }, 'cases were read');
+    await read(
+      auth.staffId,
+      rows.map(({ id }) => id),
+    );
     return { status: 200, body: { items: await viewCases(db.read, deps, rows), next } };
   });
 
   route(publicServer, getCase, async ({ params: { caseId }, auth }) => {
     wall(caseId);
-    log.info({ staffId: auth.staffId, cases: [caseId] }, 'cases were read');
-    return { status: 200, body: await viewOne(caseId) };
+    const body = await viewOne(caseId);
+    await read(auth.staffId, [caseId]);
+    return { status: 200, body };
   });
 
   route(publicServer, decideCaseEndpoint, async ({ params: { caseId }, body, auth: { staffId } }) => {

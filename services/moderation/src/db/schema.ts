@@ -64,6 +64,7 @@ type OwnSchema = {
     lifted_at: Timestamp | null;
     lift_reason: 'overturned' | 'expired' | 'erased' | null;
   };
+  case_reading: { id: GeneratedAlways<bigint>; at: Date; staff_id: string; case_ids: string[] };
   appeal: {
     id: string;
     case_id: string;

@@ -49,6 +49,7 @@ export const eraseAccount = async (
         consent_version,
       })
       .execute();
+  await tx.deleteFrom('match_try').where('account_id', '=', accountId).execute();
   await tx.deleteFrom('verification').where('account_id', '=', accountId).execute();
   return { erased, retained: [] };
 };

@@ -1,6 +1,7 @@
 import {
   getVerification,
   getVerificationStanding,
+  matchRealName,
   realNameNotOffered,
   submitPersonalVerification,
 } from '@meridian/contracts/verification.ts';
@@ -8,6 +9,7 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import type { Platform } from '@meridian/kit/run/platform.ts';
 import type { Schema } from '../db/schema.ts';
+import { matchPerson } from './match-person.ts';
 import { type SubmissionFlow, submitPerson } from './submit-person.ts';
 import { findVerification } from './verification.store.ts';
 import { notRequiredView, viewVerification } from './view-verification.ts';
@@ -37,5 +39,10 @@ export const verificationRoutes = (platform: Platform<Schema>, flow: SubmissionF
       status: 200,
       body: { accountId, verified: rank > 0, kind: rank === 0 ? null : rank === 1 ? 'personal' : 'enterprise' },
     };
+  });
+
+  route(platform.internalServer, matchRealName, async ({ body }) => {
+    platform.wall(body.accountId);
+    return { status: 200, body: { match: flow ? await matchPerson(flow, body) : false } };
   });
 };

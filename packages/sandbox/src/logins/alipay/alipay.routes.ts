@@ -44,7 +44,7 @@ const china = (text: string) => Date.parse(`${text.replace(' ', 'T')}+08:00`);
 
 export const alipayRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('alipay', 'Alipay login', faults);
-  const apps = createApps(app, deps.secrets, 'alipay');
+  const apps = createApps(app, deps, 'alipay');
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 180_000, tokenMs: tokenSeconds * 1000 });
   const platformKey = deps.secrets.alipayPlatform.key.privateKey;
   const identifiers = ({ appId, person }: Grant) => {

@@ -20,7 +20,7 @@ type Grant = { clientId: string; redirectUri: string; nonce: string | undefined;
 
 export const appleRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createApplePart();
-  const apps = createApps(app, deps.secrets, 'apple');
+  const apps = createApps(app, deps, 'apple');
   const idTokens = await createIdTokens(deps.secrets.appleSigningKey, deps.now);
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 300_000, tokenMs: 3_600_000 });
   const refreshTokens = createGrants<Grant>({ now: deps.now, codeMs: 0, tokenMs: 180 * 86_400_000 });

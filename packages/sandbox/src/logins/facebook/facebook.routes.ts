@@ -39,7 +39,7 @@ type Query = { Querystring: Parameters };
 
 export const facebookRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('facebook', 'Facebook login', faults);
-  const apps = createApps(app, deps.secrets, 'facebook');
+  const apps = createApps(app, deps, 'facebook');
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 600_000, tokenMs: lifeSeconds * 1000 });
   const graphError = (
     reply: FastifyReply,

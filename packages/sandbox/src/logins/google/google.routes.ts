@@ -24,6 +24,8 @@ const faults = z.strictObject({
   email: z.enum(['absent', 'not_verified']).optional(),
   /** email_verified as a string, as was seen. */
   claimForm: z.enum(['string', 'boolean']).optional(),
+  /** The person's Workspace domain: Google runs the mailbox. */
+  hd: z.string().max(253).optional(),
 });
 type Grant = {
   clientId: string;
@@ -37,7 +39,7 @@ export const googleSubject = (person: LoginPerson) => `1${digitId(20, 'google', 
 
 export const googleRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('google', 'Google sign-in', faults);
-  const apps = createApps(app, deps.secrets, 'google');
+  const apps = createApps(app, deps, 'google');
   const idTokens = await createIdTokens(deps.secrets.googleSigningKey, deps.now);
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 300_000, tokenMs: 3_600_000 });
   const refreshTokens = createGrants<Grant>({ now: deps.now, codeMs: 0, tokenMs: 180 * 86_400_000 });
@@ -58,6 +60,10 @@ export const googleRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
         }),
     };
   };
+  const hostedDomain = () => {
+    const { hd } = part.faults.current();
+    return hd === undefined ? {} : { hd };
+  };
   const idTokenFor = (grant: Grant, changes: { issuer?: string; subject?: string } = {}) =>
     idTokens.sign(
       {
@@ -65,7 +71,7 @@ export const googleRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
         clientId: grant.clientId,
         subject: changes.subject ?? googleSubject(grant.person),
         nonce: grant.nonce,
-        claims: { azp: grant.clientId, ...profileOf(grant) },
+        claims: { azp: grant.clientId, ...profileOf(grant), ...hostedDomain() },
       },
       part.faults.take('idToken')?.wrong,
       part.faults.current().unnamedKeys,

@@ -47,7 +47,7 @@ type Query = { Querystring: Parameters };
 
 export const qqRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('qq', 'QQ login', faults);
-  const apps = createApps(app, deps.secrets, 'qq');
+  const apps = createApps(app, deps, 'qq');
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 600_000, tokenMs: lifeSeconds * 1000 });
   const openIdOf = (clientId: string, person: LoginPerson) => hexId(32, 'qq open', clientId, person.key).toUpperCase();
 

@@ -43,7 +43,7 @@ type Grant = { appId: string; person: LoginPerson };
 
 export const wechatRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('wechat', 'WeChat login for websites', faults);
-  const apps = createApps(app, deps.secrets, 'wechat');
+  const apps = createApps(app, deps, 'wechat');
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 600_000, tokenMs: 7_200_000 });
   /** JSON under a text type, as the original. */
   const send = (reply: FastifyReply, body: object) => reply.type('text/plain').send(JSON.stringify(body));

@@ -37,7 +37,7 @@ export const weiboUid = (person: LoginPerson) => `1${digitId(9, 'weibo', person.
 
 export const weiboRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('weibo', 'Weibo login', faults);
-  const apps = createApps(app, deps.secrets, 'weibo');
+  const apps = createApps(app, deps, 'weibo');
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 300_000, tokenMs: lifeSeconds * 1000 });
   const errorOf = (code: number, request: string) => {
     const [error, error_description] = errors[code] ?? ['unknown', 'unknown error'];

@@ -43,7 +43,7 @@ type Grant = { clientId: string; redirectUri: string; scope: string; person: Log
 
 export const xiaomiRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('xiaomi', 'Xiaomi account login', faults);
-  const apps = createApps(app, deps.secrets, 'xiaomi');
+  const apps = createApps(app, deps, 'xiaomi');
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 600_000, tokenMs: tokenLifeSeconds * 1000 });
   const refreshTokens = new Map<string, Grant>();
   const unionIdOf = (person: LoginPerson) => textId(43, 'xiaomi union', person.key);

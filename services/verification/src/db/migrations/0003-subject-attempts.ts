@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 /** Attempts of a day per person, whatever the accounts. No account is in it, and the index is another one every day. */
-export const subjectAttempts0002 = {
+export const subjectAttempts = {
   up: async (db: Kysely<unknown>) => {
     await sql
       .raw(

@@ -2,8 +2,11 @@
 import { existsSync } from 'node:fs';
 import { getContainerRuntimeClient } from 'testcontainers';
 
-export const runLabel = 'meridian.test';
-export const ownerLabel = 'meridian.test.pid';
+const runLabel = 'meridian.test';
+const ownerLabel = 'meridian.test.pid';
+
+/** Labels of what this process starts, by which `sweepContainers` finds it. */
+export const labelsOf = (kind: 'postgres' | 'kafka') => ({ [runLabel]: kind, [ownerLabel]: String(process.pid) });
 
 /** The engine as dockerode shows it. */
 export const engine = async () => (await getContainerRuntimeClient()).container.dockerode;

@@ -1,0 +1,42 @@
+// The tables of recoveries as kysely types.
+import type { ProofKind } from '@meridian/contracts/identity-recovery.ts';
+import type { Generated } from 'kysely';
+import type { RealNameVerdict, TicketState } from './ticket.ts';
+
+export type RecoveryTable = {
+  id: string;
+  /** Null: nobody has the address that was named. The row only pretends. */
+  account_id: string | null;
+  /** Of the address that was named; null where staff started it. */
+  identifier_hash: string | null;
+  token_hash: string;
+  started_by: 'owner' | 'staff';
+  proofs: Generated<ProofKind[]>;
+  /** Contacts whose codes were right. */
+  contact_ids: Generated<string[]>;
+  tries: Generated<number>;
+  created_at: Date;
+  expires_at: Date;
+  ended_at: Date | null;
+  ended_as: 'completed' | 'stopped' | null;
+};
+
+export type RecoveryTicketTable = {
+  id: string;
+  account_id: string | null;
+  token_hash: string;
+  /** Of the code in the notice that stops it. */
+  stop_hash: string | null;
+  /** Blind index of the address that is to be proven. */
+  contact_hash: string;
+  contact_kind: 'phone' | 'email';
+  sealed_contact: Buffer | null;
+  sealed_message: Buffer | null;
+  real_name: RealNameVerdict;
+  needs_approval: boolean;
+  state: Generated<TicketState>;
+  created_at: Date;
+  cooling_until: Date;
+  expires_at: Date;
+  ended_at: Date | null;
+};
