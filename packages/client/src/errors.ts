@@ -6,10 +6,13 @@ export type TransportCode = 'unreachable' | 'timeout' | 'bad_answer' | 'aborted'
 /** No declared answer arrived. `unreachable` and `timeout` leave open whether the request took effect. */
 export class TransportError extends Error {
   readonly code: TransportCode;
-  constructor(code: TransportCode, message: string, options?: ErrorOptions) {
+  /** Of an answer without a problem, such as a proxy's page. */
+  readonly status: number | undefined;
+  constructor(code: TransportCode, message: string, options?: ErrorOptions & { status?: number }) {
     super(message, options);
     this.name = 'TransportError';
     this.code = code;
+    this.status = options?.status;
   }
 }
 
@@ -37,7 +40,9 @@ export class ProblemError extends Error {
   ): Error {
     const parsed = problemBody.safeParse(answer.json());
     if (!parsed.success)
-      return new TransportError('bad_answer', `${endpointId} answered ${answer.status} without a problem`);
+      return new TransportError('bad_answer', `${endpointId} answered ${answer.status} without a problem`, {
+        status: answer.status,
+      });
     const seconds = Number(answer.headers['retry-after']);
     return new ProblemError(endpointId, parsed.data, Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined);
   }

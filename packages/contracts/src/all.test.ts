@@ -28,6 +28,12 @@ describe('endpoints as declared', () => {
       expect([e.id, isInternal(e)]).toEqual([e.id, e.auth.kind === 'service' || e.auth.kind === 'certificate']);
   });
 
+  test('what reads a body, or a key, before anybody is proven by a token has a flood guard', () => {
+    const open = all.filter(({ auth, body }) => auth.kind === 'signature' || (auth.kind === 'none' && body));
+    expect(open.filter(({ limit }) => limit === undefined).map(({ id }) => id)).toEqual([]);
+    expect(open.map(({ id }) => id)).toContain('createChatCompletion');
+  });
+
   test('a problem code has one status everywhere', () => {
     const byCode = new Map<string, number>();
     for (const p of all.flatMap(problemsOf)) {

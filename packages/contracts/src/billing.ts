@@ -237,6 +237,8 @@ export const notifyPayment = endpoint({
   body: 'raw',
   answers: { 200: 'stream', 204: null },
   problems: [notificationRefused, notFound],
+  // A channel reports from few addresses, and repeats what was refused.
+  limit: { max: 3_000, windowSeconds: 10 },
 });
 
 export const createHold = endpoint({

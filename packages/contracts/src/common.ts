@@ -94,6 +94,11 @@ export const currency = z
   .describe('ISO 4217 code of the region');
 export const timestamp = z.iso.datetime().describe('RFC 3339, UTC');
 
+/** A word of ours, such as the name of a method or of a kind of record: never what somebody typed. */
+export const codeWord = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,59}$/, 'must be a word of lower-case letters, digits and _');
+
 /** One page of a list, newest first; pass `next` as `cursor` to go on. */
 export const pageQuery = z.strictObject({
   cursor: z.string().min(1).max(200).optional(),

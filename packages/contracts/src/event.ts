@@ -28,8 +28,16 @@ export const envelope = z.object({
   region: regionId,
   partitionkey: accountId,
   accountseq: z.number().int().positive().describe('Counts by 1 per publishing service and account'),
-  causationid: z.string().max(64).optional(),
-  traceparent: z.string().max(128).optional(),
+  causationid: z
+    .string()
+    .regex(/^[a-z]{2,8}_[a-z]{2,12}_[0-9A-HJKMNP-TV-Z]{26}$/)
+    .optional()
+    .describe('Id of what led to it: an event, a submission'),
+  traceparent: z
+    .string()
+    .regex(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
+    .optional()
+    .describe('W3C Trace Context'),
   data: z.record(z.string(), z.unknown()),
 });
 export type Envelope = z.infer<typeof envelope>;

@@ -12,10 +12,16 @@ const keyProblems = Object.values(refusalProblems);
 
 export { openAiError } from './openai-error.ts';
 
-const contentPart = z.looseObject({ type: z.string().max(40) });
+// Against floods from one address. A backend's whole traffic may come from one, so it is far above what a single caller needs.
+const floodGuard = { max: 10_000, windowSeconds: 10 } as const;
+
+const maxBodyBytes = 4_194_304;
+// A text may fill the body; more would not arrive.
+const text = z.string().max(maxBodyBytes);
+const contentPart = z.looseObject({ type: z.string().max(40), text: text.nullish() });
 const message = z.looseObject({
   role: z.string().max(40),
-  content: z.union([z.string(), z.array(contentPart).max(200), z.null()]).optional(),
+  content: z.union([text, z.array(contentPart).max(200), z.null()]).optional(),
 });
 
 export const createChatCompletion = endpoint({
@@ -27,7 +33,7 @@ export const createChatCompletion = endpoint({
   description:
     'Key by `Authorization: Bearer` or `api-key`. Members that this door does not read are passed to the model untouched.',
   auth: { kind: 'signature', scheme: 'API key' },
-  maxBodyBytes: 4_194_304,
+  maxBodyBytes,
   body: z.looseObject({
     model: z.string().min(1).max(100),
     messages: z.array(message).min(1).max(2_000),
@@ -39,6 +45,7 @@ export const createChatCompletion = endpoint({
   }),
   answers: { 200: 'stream' },
   problems: [...keyProblems, insufficientBalance, modelUnknown, contentFilter, upstreamFailed],
+  limit: floodGuard,
 });
 
 export const listModels = endpoint({
@@ -57,6 +64,7 @@ export const listModels = endpoint({
     }),
   },
   problems: [...keyProblems],
+  limit: floodGuard,
 });
 
 export const endpoints = [createChatCompletion, listModels] as const;

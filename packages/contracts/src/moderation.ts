@@ -28,6 +28,14 @@ export const caseNotDecidable = problem(
   'The case is not in a state that takes this decision',
 );
 
+/** Both are refusals of one text by a service that is well: who asks must refuse the call, never let it pass. */
+export const matchBusy = problem('match_busy', 429, 'Too much text is being matched; wait for Retry-After seconds');
+export const textTooCostly = problem(
+  'text_too_costly',
+  422,
+  'Matching this text would take more work than its size allows',
+);
+
 const caseState = z.enum(['open', 'upheld', 'overturned', 'expired']);
 
 export const protectionView = z.strictObject({
@@ -159,11 +167,13 @@ export const matchText = endpoint({
   method: 'POST',
   path: '/internal/v1/matches',
   summary: 'Match a text against the live rules; knows nothing of accounts',
+  description:
+    'Texts that would hold up the others are refused, not skipped: `text_too_costly` (compatibility characters that unfold to many), `match_busy` (too much at a time).',
   auth: { kind: 'service', callers: ['gateway'] },
   maxBodyBytes: 4_194_304,
   body: z.strictObject({ texts: z.array(z.string().max(1_048_576)).min(1).max(2_000) }),
   answers: { 200: z.strictObject({ hits: z.array(hit).max(200) }) },
-  problems: [],
+  problems: [matchBusy, textTooCostly],
 });
 
 export const scoreHits = endpoint({

@@ -161,6 +161,33 @@ describe('SendSms', () => {
   });
 });
 
+const arrivals = (count: number) =>
+  waitFor(async () => {
+    const found = await inbox();
+    return found.length >= count && found;
+  });
+
+test('an SMS arrives twice, or late, when asked to; its sender sees no difference', async () => {
+  await sandbox.control('sms', { duplicate: 2 });
+  expect((await sendSms()).body.Code).toBe('OK');
+  const twice = await inbox();
+  expect(twice.map(({ to, code }) => [to, code])).toEqual(Array(2).fill(['+8613800138000', '482913']));
+  expect(new Set(twice.map(({ id }) => id)).size).toBe(2);
+  await sandbox.json('DELETE', '/inbox/messages');
+
+  await sandbox.control('sms', { delayMs: 1_500 });
+  const sent = Date.now();
+  expect((await sendSms()).body.Code).toBe('OK');
+  expect(await inbox()).toEqual([]);
+  // What was said when it was sent counts.
+  await sandbox.control('sms', {});
+  const [late] = await arrivals(1);
+  expect(Date.parse(late?.at ?? '') - sent).toBeGreaterThanOrEqual(1_490);
+  expect(await inbox()).toHaveLength(1);
+  for (const wrong of [{ duplicate: 0 }, { duplicate: 21 }, { delayMs: -1 }, { delayMs: 600_001 }])
+    expect((await sandbox.json('PUT', '/control/sms', wrong)).status).toBe(400);
+});
+
 /** Speaks SMTP by hand: sends each line after the reply to the one before, answers all replies. */
 const smtp = (lines: string[]) =>
   new Promise<string[]>((resolve, reject) => {
@@ -205,6 +232,21 @@ describe('mail', () => {
       subject: 'Your code',
       code: '730264',
     });
+  });
+  test('brings a mail several times, or late, when asked to', async () => {
+    const { user, password } = sandbox.of('global').mail;
+    const send = () =>
+      smtp(['EHLO test', plain(user, password), ...letter('someone@example.com'), 'DATA', text, 'QUIT']);
+    await sandbox.control('mail', { duplicate: 3, delayMs: 1_500 });
+    expect(await send()).toContainEqual(expect.stringMatching(/^250.*/));
+    expect(await inbox()).toEqual([]);
+    expect((await arrivals(3)).map(({ to, code }) => [to, code])).toEqual(
+      Array(3).fill(['someone@example.com', '730264']),
+    );
+    await sandbox.control('mail', {});
+    await send();
+    await arrivals(4);
+    expect(await inbox()).toHaveLength(4);
   });
   test('refuses a wrong password and a sender without authentication', async () => {
     const { user } = sandbox.of('global').mail;

@@ -1,4 +1,5 @@
 // A small service with one endpoint of every kind, to prove that the endpoint suite passes what is right and catches planted bugs.
+import { createHash } from 'node:crypto';
 import { forbidden, idOf, notFound, personText } from '@meridian/contracts/common.ts';
 import { endpoint } from '@meridian/contracts/endpoint.ts';
 import { createServiceVerifier } from '@meridian/kit/auth/service-verifier.ts';
@@ -16,8 +17,8 @@ import { createLocalJWKSet } from 'jose';
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { databaseSnapshot } from '../src/endpoint-suite/database-snapshot.ts';
-import type { SuiteRunning } from '../src/endpoint-suite/suite-types.ts';
+import { databaseHolds, databaseSnapshot } from '../src/endpoint-suite/database-snapshot.ts';
+import type { Sample, SuiteRunning } from '../src/endpoint-suite/suite-types.ts';
 import { createTestDatabase } from '../src/postgres/test-database.ts';
 import { createTestIssuer } from '../src/test-issuer.ts';
 
@@ -63,6 +64,17 @@ export const deleteNote = endpoint({
   answers: { 204: null },
   problems: [notFound],
 });
+export const linkNotes = endpoint({
+  id: 'linkNotes',
+  service: 'billing',
+  method: 'POST',
+  path: '/v1/links',
+  summary: 'Link one note to another',
+  auth: { kind: 'user' },
+  body: z.strictObject({ link: z.strictObject({ from: noteId, to: noteId.optional() }) }),
+  answers: { 204: null },
+  problems: [notFound],
+});
 export const listNotes = endpoint({
   id: 'listNotes',
   service: 'billing',
@@ -93,12 +105,15 @@ export const notify = endpoint({
   method: 'POST',
   path: '/v1/notify',
   summary: 'Notified',
-  auth: { kind: 'signature', scheme: 'none' },
+  auth: { kind: 'signature', scheme: 'hash of the bytes with a secret' },
   body: 'raw',
   answers: { 204: null },
   problems: [forbidden],
 });
-export const demoEndpoints = [createNote, getNote, deleteNote, listNotes, countNotes, notify];
+export const demoEndpoints = [createNote, getNote, deleteNote, linkNotes, listNotes, countNotes, notify];
+
+const proofOf = (secret: string, body: string | Buffer) =>
+  createHash('sha256').update(secret).update(body).digest('hex');
 
 /** What can be planted into the demo service. */
 export type Bug =
@@ -108,7 +123,10 @@ export type Bug =
   | 'shows notes of others'
   | 'forgets the role'
   | 'forgets to authenticate'
-  | 'accepts anything';
+  | 'accepts anything'
+  | 'links notes of others'
+  | 'believes any sender'
+  | 'reads the bytes before the proof';
 
 const region = 'cn';
 
@@ -184,7 +202,21 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
     );
     return { status: 200, body: { items: rows } };
   });
-  route(open, notify, async () => fail(forbidden));
+  route(open, linkNotes, async ({ body: { link }, auth }) => {
+    for (const id of [link.from, link.to ?? link.from]) {
+      const known =
+        bug === 'links notes of others'
+          ? await sql`select 1 from note where id = ${id}`.execute(db.read).then(({ rows }) => rows[0])
+          : await find(id, auth.accountId);
+      if (known === undefined) fail(notFound);
+    }
+    return { status: 204 };
+  });
+  route(open, notify, async ({ headers, body }) => {
+    if (bug === 'reads the bytes before the proof' && JSON.parse(body.toString()) === null) return { status: 204 };
+    if (bug !== 'believes any sender' && headers['x-proof'] !== proofOf('secret', body)) return fail(forbidden);
+    return { status: 204 };
+  });
   route(inner, countNotes, async () => ({
     status: 200,
     body: { count: Number((await sql<{ n: bigint }>`select count(*) as n from note`.execute(db.read)).rows[0]?.n) },
@@ -193,6 +225,7 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
   const user = newId('acc', region, now());
   const mine = newId('note', region, now());
   await sql`insert into note values (${mine}, ${user}, 'mine')`.execute(db.read);
+  const told = '{"told":true}';
   const at = await open.listen({ host: '127.0.0.1', port: 0 });
   const within = await inner.listen({ host: '127.0.0.1', port: 0 });
   return {
@@ -200,7 +233,22 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
     internalUrl: within.url,
     tokens: await issuer.suiteTokens('billing', { user, otherUser: newId('acc', region, now()) }),
     snapshot: () => databaseSnapshot(db.pool),
-    sampleOf: (e) => (e.params === undefined ? undefined : { params: { noteId: mine } }),
+    holds: (id) => databaseHolds(db.pool, id),
+    sampleOf: (e): Sample | undefined => {
+      if (e.params !== undefined) return { params: { noteId: mine } };
+      if (e.id === 'linkNotes') return { body: { link: { from: mine, to: mine } } };
+      if (e.id !== 'notify') return undefined;
+      return {
+        headers: { 'x-proof': proofOf('secret', told) },
+        body: told,
+        signature: {
+          headers: ['x-proof'],
+          overBytes: true,
+          refusal: { status: 403, code: 'forbidden' },
+          foreign: [{ what: 'signed with another secret', headers: { 'x-proof': proofOf('other', told) } }],
+        },
+      };
+    },
     stop: async () => {
       await open.close();
       await inner.close();

@@ -27,6 +27,7 @@ export const createBillingMetrics = ({ counter, gauge }: Metrics) => ({
     'call',
   ]),
   holdsExpired: counter('billing_holds_expired_total', 'Holds closed by their deadline', []),
+  holdsStuck: counter('billing_hold_expiry_failures_total', 'ALARM: overdue holds that could not be closed', []),
   writtenOff: counter(
     'billing_write_offs_total',
     'ALARM: charges above the stated overrun or of a cancelled account, written off',

@@ -14,6 +14,7 @@ import { migrationsFor } from './migrations.ts';
 import type { Billing } from './platform.ts';
 import { pricesRoutes } from './prices/prices.routes.ts';
 import { seedPrices } from './prices/seed-prices.ts';
+import { dropOldBodies } from './recharge/channel-event.store.ts';
 import { createChannels } from './recharge/channels.ts';
 import { notificationsRoutes } from './recharge/notifications.routes.ts';
 import { createPayerEmail } from './recharge/payer-email.ts';
@@ -28,6 +29,8 @@ import { sweepHolds } from './usage/sweep-holds.ts';
 const sweepMs = 1_000;
 const pollMs = 1_000;
 const proveMs = 60_000;
+const cleaningMs = 60_000;
+const cleanedAtATime = 5_000;
 
 /** Starts billing. Throws ConfigError when the environment does not fit the region's profile. */
 export const startBilling = async (
@@ -66,6 +69,9 @@ export const startBilling = async (
   platform.every(sweepMs, 'sweep holds', async () => void (await sweepHolds(billing)));
   platform.every(pollMs, 'poll orders', () => pollOrders(billing, channels));
   platform.every(proveMs, 'prove balances', () => proveAllBalances(billing));
+  platform.every(cleaningMs, 'drop old channel messages', async () => {
+    await dropOldBodies(db.read, now(), cleanedAtATime);
+  });
 
   return platform.start({
     listensTo: listensTo.billing,

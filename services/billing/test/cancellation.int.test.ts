@@ -165,6 +165,32 @@ describe('erasure', () => {
     ]);
   });
 
+  test('takes what the channel wrote about refunds with it, before and after', async () => {
+    const accountId = verifiedAccount();
+    const { orderId, orderNo } = await orders.payable(accountId);
+    await orders.pay(orderNo);
+    await orders.becomes(accountId, orderId, 'paid');
+    const messages = () =>
+      billing.rows<{ kind: string; bytes: number }>(
+        'select kind, length(body) as bytes from channel_event where order_no = $1 order by received_at',
+        [orderNo],
+      );
+    const refund = (amount: number) => billing.control('POST', `wechat-pay/orders/${orderNo}/refund`, { amount });
+    await refund(100);
+    await waitFor(async () => (await messages()).length === 2);
+    expect((await messages()).every(({ bytes }) => bytes > 0)).toBe(true);
+    const sagaId = billing.newId('sag');
+    await fence(accountId, sagaId);
+    expect((await erase(accountId, sagaId)).data).toMatchObject({ erased: { channel_messages: 2 } });
+    await refund(50);
+    await waitFor(async () => (await messages()).length === 3);
+    expect(await messages()).toEqual([
+      { kind: 'TRANSACTION.SUCCESS', bytes: 0 },
+      { kind: 'REFUND.SUCCESS', bytes: 0 },
+      { kind: 'REFUND.SUCCESS', bytes: 0 },
+    ]);
+  });
+
   test('of an account that never paid keeps nothing', async () => {
     const accountId = billing.newAccount();
     const sagaId = billing.newId('sag');

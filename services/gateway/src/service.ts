@@ -2,6 +2,7 @@
 import { newId } from '@meridian/kit/ids.ts';
 import { createStatelessPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { chatRoutes } from './chat/chat.routes.ts';
+import { createMatchRoom } from './chat/match-room.ts';
 import { readConfig } from './config.ts';
 import { createReservations } from './metering/reservations.ts';
 import { createSettlements } from './metering/settlements.ts';
@@ -38,6 +39,9 @@ export const startGateway = async (
   });
   const { call, log, metrics } = platform;
   const unseen = metrics.counter('gateway_unmoderated_total', 'ALARM: calls passed without moderation', ['step']);
+  const refused = metrics.counter('gateway_refused_unmoderated_total', 'Calls refused: their text was not looked at', [
+    'step',
+  ]);
   const lost = metrics.counter(
     'gateway_settlements_lost_total',
     'ALARM: settlements left to the expiry of their hold',
@@ -71,7 +75,9 @@ export const startGateway = async (
     billingUrl,
     keyIssuanceUrl,
     moderationUrl: config.MODERATION_URL,
+    matchRoom: createMatchRoom(),
     passedUnseen: (step) => unseen.inc({ step }),
+    refusedUnseen: (step) => refused.inc({ step }),
     windowSize: config.OUTPUT_WINDOW,
     defaultMaxTokens: config.DEFAULT_MAX_TOKENS,
     connectionIdleMs: config.UPSTREAM_FIRST_BYTE_MS + connectionGraceMs,

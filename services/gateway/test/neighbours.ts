@@ -17,7 +17,7 @@ import {
   reportKeyUsage,
   verifyKey,
 } from '@meridian/contracts/key-issuance.ts';
-import { type Hit, matchText, scoreHits } from '@meridian/contracts/moderation.ts';
+import { type Hit, matchBusy, matchText, scoreHits, textTooCostly } from '@meridian/contracts/moderation.ts';
 import { createServiceVerifier } from '@meridian/kit/auth/service-verifier.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
@@ -59,6 +59,12 @@ export const startNeighbours = async (options: {
     reported: [] as Body<typeof reportKeyUsage>[],
     verified: [] as Body<typeof verifyKey>[],
     matched: [] as string[][],
+    /** Bytes of the bodies of these questions. */
+    matchedBytes: [] as number[],
+    /** What moderation does with a question. */
+    matching: 'well' as 'well' | 'busy' | 'too costly' | 'silent',
+    /** First texts of questions whose sender hung up before they were answered. */
+    hungUp: [] as (string | undefined)[],
     scored: [] as Body<typeof scoreHits>[],
     hits: [] as Hit[],
     score: { verdict: 'pass' } as Score,
@@ -124,9 +130,18 @@ export const startNeighbours = async (options: {
   });
 
   const moderation = serverOf('moderation');
-  route(moderation, matchText, async ({ body }) => {
+  route(moderation, matchText, async ({ body, headers, reply }) => {
     up('moderation');
     state.matched.push(body.texts);
+    state.matchedBytes.push(Number(headers['content-length']));
+    while (state.matching === 'silent') {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      if (!reply.raw.destroyed) continue;
+      state.hungUp.push(body.texts[0]);
+      break;
+    }
+    if (state.matching === 'busy') fail(matchBusy, { retryAfter: 1 });
+    if (state.matching === 'too costly') fail(textTooCostly);
     return { status: 200, body: { hits: state.hits } };
   });
   route(moderation, scoreHits, async ({ body }) => {
@@ -187,6 +202,9 @@ export const startNeighbours = async (options: {
         reported: [],
         verified: [],
         matched: [],
+        matchedBytes: [],
+        matching: 'well',
+        hungUp: [],
         scored: [],
         hits: [],
         score: { verdict: 'pass' },
@@ -201,6 +219,7 @@ export const startNeighbours = async (options: {
     },
     stop: async () => {
       state.mute = false;
+      state.matching = 'well';
       await Promise.all(Object.values(servers).map((server) => server.close()));
     },
   };

@@ -1,6 +1,6 @@
 import { endpoints } from '@meridian/contracts/moderation.ts';
 import { newId } from '@meridian/kit/ids.ts';
-import { databaseSnapshot } from '@meridian/testkit/endpoint-suite/database-snapshot.ts';
+import { databaseHolds, databaseSnapshot } from '@meridian/testkit/endpoint-suite/database-snapshot.ts';
 import type { Sample } from '@meridian/testkit/endpoint-suite/suite-types.ts';
 import { endpointSuite } from '@meridian/testkit/endpoint-suite.ts';
 import { startWorld } from './world.ts';
@@ -20,21 +20,22 @@ endpointSuite({
       internalUrl: world.service.internalUrl,
       tokens: await world.authority.suiteTokens('moderation', { user, otherUser }),
       snapshot: () => databaseSnapshot(world.pool, ['idempotency_key', 'outbox', 'published_event']),
+      holds: (id) => databaseHolds(world.pool, id),
       sampleOf: (endpoint): Sample | undefined => {
         switch (endpoint.id) {
           case 'submitAppeal':
             return { body: { caseId, text: 'please look again' } };
           case 'getCase':
-            return { params: { caseId }, otherAccount: [200] };
+            return { params: { caseId } };
           case 'decideCase':
-            return { params: { caseId }, body: { decision: 'uphold', reason: 'seen' }, otherAccount: [200] };
+            return { params: { caseId }, body: { decision: 'uphold', reason: 'seen' } };
           case 'matchText':
             return { body: { texts: ['neutral-note'] } };
           case 'scoreHits':
             return { body: { accountId: user, requestId: newId('req', world.region, world.now()), hits: [hit] } };
           case 'getModerationStanding':
             // Not knowing an account is an answer here: no case is open.
-            return { params: { accountId: user }, unknownId: [200, 421], otherAccount: [200] };
+            return { params: { accountId: user }, unknownId: [200] };
           default:
             return undefined;
         }

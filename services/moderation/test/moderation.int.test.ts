@@ -51,6 +51,24 @@ describe('matching', () => {
     expect(hits[0]?.ruleId).toBe('protect');
   });
 
+  test('a text that unfolds to many times its size is refused as such, not skipped', async () => {
+    await expect(world.match('\ufdfa'.repeat(400_000))).rejects.toMatchObject({ status: 422, code: 'text_too_costly' });
+    expect(await world.match(`${'\ufdfa'.repeat(1_000)} neutral-block`)).toHaveLength(1);
+  });
+
+  test('more text at a time than there is room for is refused, and matched again afterwards', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 24 }, () =>
+        world.match('é '.repeat(500_000)).then(
+          () => 'matched',
+          (error: { code?: string }) => error.code,
+        ),
+      ),
+    );
+    expect(new Set(outcomes)).toEqual(new Set(['matched', 'match_busy']));
+    expect(await world.match('neutral-block')).toHaveLength(1);
+  });
+
   test('another request is answered while four megabytes are matched', async () => {
     const big = world.match(...Array.from({ length: 3 }, () => 'é '.repeat(400_000)));
     let answered = 0;

@@ -7,6 +7,8 @@ import { fenceRoutes } from './account/fences.routes.ts';
 import { type RealNameSettings, readConfig } from './config.ts';
 import type { Schema } from './db/schema.ts';
 import { migrations } from './migrations.ts';
+import { registerDay } from './personal/identity-number.ts';
+import { deleteOldSubjectAttempts } from './personal/subject-attempt.store.ts';
 import type { SubmissionFlow } from './personal/submit-person.ts';
 import { sweepSubmissions } from './personal/sweep-submissions.ts';
 import { verificationRoutes } from './personal/verifications.routes.ts';
@@ -15,6 +17,7 @@ import { createRegistry } from './registry/registries.ts';
 const service = 'verification';
 /** How often open submissions are looked for, in milliseconds. */
 const sweepMs = 2_000;
+const cleaningMs = 600_000;
 
 /** Starts the service on the environment given. Throws ConfigError when it does not fit. */
 export const startVerification = async (
@@ -51,6 +54,10 @@ export const startVerification = async (
     platform.every(sweepMs, 'sweep submissions', async () => {
       await sweepSubmissions(flow);
     });
+
+  platform.every(cleaningMs, 'delete old attempts about persons', () =>
+    deleteOldSubjectAttempts(db.read, registerDay(now())),
+  );
 
   const eventDeps = { service, region: region.id, now } as const;
   return platform.start({

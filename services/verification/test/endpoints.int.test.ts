@@ -20,7 +20,7 @@ endpointSuite({
             return { body: { name: '张三', number: numberOf(1), consentVersion: '2026-11' } };
           case 'getVerificationStanding':
             // Not knowing an account is an answer here: it is not verified.
-            return { params: { accountId: user }, unknownId: [200, 421], otherAccount: [200] };
+            return { params: { accountId: user }, unknownId: [200] };
           case 'matchRealName':
             return { body: { accountId: user, name: '张三', number: numberOf(1) } };
           default:

@@ -3,7 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { verificationApproved } from '@meridian/contracts/events/verification.ts';
 import { getVerificationStanding } from '@meridian/contracts/verification.ts';
+import { createDatabase } from '@meridian/kit/db/database.ts';
+import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
+import type { Schema } from '../src/db/schema.ts';
+import { registerDay } from '../src/personal/identity-number.ts';
+import { deleteOldSubjectAttempts } from '../src/personal/subject-attempt.store.ts';
 import { numberOf, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -142,6 +147,82 @@ describe('attempts', () => {
     const codes = results.map((r) => (r.status === 'rejected' ? (r.reason as { code: string }).code : 'ok'));
     expect(codes.sort()).toEqual(['identity_mismatch', ...Array(9).fill('verification_pending')]);
     expect((await world.view(account)).attemptsLeftToday).toBe(4);
+  });
+});
+
+describe('attempts about one person', () => {
+  const mismatch = () => ({ bizCode: '2' });
+  const outcomeOf = (number: string, account = world.newAccount()) =>
+    world.submit(account, { number }).then(
+      ({ status }) => status,
+      (error: { code?: string }) => error.code,
+    );
+
+  test('are counted over all accounts: the sixth of a day is refused unasked, whoever makes it', async () => {
+    const number = nextNumber();
+    world.registry.tell(mismatch);
+    for (let i = 0; i < 5; i += 1) expect(await outcomeOf(number)).toBe('identity_mismatch');
+    const before = world.registry.asked.length;
+    const account = world.newAccount();
+    const refused = await world.submit(account, { number }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'verification_attempts_used', status: 429 });
+    expect((refused as { retryAfter: number }).retryAfter).toBeGreaterThan(0);
+    expect(world.registry.asked.length).toBe(before);
+    // The account has lost nothing and may give another number.
+    expect((await world.view(account)).attemptsLeftToday).toBe(5);
+    world.registry.tell(() => ({ bizCode: '1' }));
+    expect(await outcomeOf(nextNumber(), account)).toBe(200);
+    world.clock.offsetMs += 86_400_000;
+    expect(await outcomeOf(number)).toBe(200);
+  });
+
+  test('at once are no more than one after the other', async () => {
+    const number = nextNumber();
+    world.registry.tell(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return mismatch();
+    });
+    const before = world.registry.asked.length;
+    const outcomes = await Promise.all(Array.from({ length: 12 }, () => outcomeOf(number)));
+    expect(outcomes.sort()).toEqual([
+      ...Array(5).fill('identity_mismatch'),
+      ...Array(7).fill('verification_attempts_used'),
+    ]);
+    expect(world.registry.asked.length).toBe(before + 5);
+  });
+
+  test('are given back unless the registry tells a mismatch, and one found under review counts', async () => {
+    const number = nextNumber();
+    for (const told of [{ code: '402' }, { code: '401' }, { bizCode: '1' }, { status: 502, garbage: true }]) {
+      world.registry.tell(() => told);
+      for (let i = 0; i < 2; i += 1) await outcomeOf(number);
+    }
+    world.registry.tell(() => ({ bizCode: '3' }));
+    const reviewed = world.newAccount();
+    expect(await outcomeOf(number, reviewed)).toBe(202);
+    world.registry.tell(mismatch);
+    world.clock.offsetMs += 86_500_000;
+    await waitFor(async () => (await world.view(reviewed)).attemptsLeftToday === 4);
+    for (let i = 0; i < 4; i += 1) expect(await outcomeOf(number)).toBe('identity_mismatch');
+    expect(await outcomeOf(number)).toBe('verification_attempts_used');
+  });
+
+  test('are kept without an account, by an index that is another one every day, and only for the day', async () => {
+    const columns = await world.sql<{ name: string }>(
+      "select column_name as name from information_schema.columns where table_name = 'subject_attempt' order by 1",
+    );
+    expect(columns.map(({ name }) => name)).toEqual(['attempts', 'day', 'subject_index']);
+    const indexes = await world.sql<{ n: number }>(
+      'select count(*)::int as n from subject_attempt group by subject_index having count(*) > 1',
+    );
+    expect(indexes).toEqual([]);
+    const today = registerDay(world.now());
+    const log = createLog({ service: 'verification', region: world.region, level: 'silent' });
+    const db = createDatabase<Schema>({ url: world.env.DATABASE_URL, poolSize: 1, log, applicationName: 'test' });
+    await deleteOldSubjectAttempts(db.read, today);
+    await db.close();
+    const days = await world.sql<{ day: string }>('select distinct day::text as day from subject_attempt');
+    expect(days).toEqual([{ day: today }]);
   });
 });
 

@@ -3,18 +3,21 @@ import { z } from 'zod';
 import { currency, idOf, nanoAmount } from '../common.ts';
 import { event } from '../event.ts';
 
+const balance = nanoAmount.describe('Available and held, after the crossing');
+
 export const balanceExhausted = event({
   type: 'balance-exhausted.v1',
   publishers: ['billing'],
-  description: 'The available balance went from above zero to zero or below.',
-  data: z.object({ balance: nanoAmount, currency }),
+  description:
+    'The whole balance (available and held) went from above zero to zero or below. Reserving for a call is no crossing.',
+  data: z.object({ balance, currency }),
 });
 
 export const balanceRestored = event({
   type: 'balance-restored.v1',
   publishers: ['billing'],
-  description: 'The available balance went from zero or below to above zero.',
-  data: z.object({ balance: nanoAmount, currency }),
+  description: 'The whole balance (available and held) went from zero or below to above zero.',
+  data: z.object({ balance, currency }),
 });
 
 export const rechargeCredited = event({

@@ -1,6 +1,6 @@
 // The life of an account, published by identity, and each service's answer to its erasure.
 import { z } from 'zod';
-import { idOf, timestamp } from '../common.ts';
+import { codeWord, idOf, timestamp } from '../common.ts';
 import { serviceNames } from '../endpoint.ts';
 import { event } from '../event.ts';
 
@@ -10,7 +10,7 @@ export const accountRegistered = event({
   type: 'account-registered.v1',
   publishers: ['identity'],
   description: 'A new account exists.',
-  data: z.object({ method: z.string().max(40).describe('Registration method of the profile, e.g. "email_code"') }),
+  data: z.object({ method: codeWord.describe('Registration method of the profile, e.g. "email_code"') }),
 });
 
 export const accountCancelled = event({
@@ -29,9 +29,9 @@ export const accountErasureRequested = event({
 });
 
 export const retainedClass = z.object({
-  class: z.string().max(60).describe('What is kept, e.g. "payments"'),
+  class: codeWord.describe('What is kept, e.g. "payments"'),
   count: z.number().int().nonnegative(),
-  basis: z.string().max(200).describe('The legal basis'),
+  basis: z.string().max(200).describe("The legal basis, in the words of the region's profile"),
   until: z.iso.date().describe('Kept until, inclusive'),
 });
 export type RetainedClass = z.infer<typeof retainedClass>;
@@ -44,7 +44,7 @@ export const accountErased = event({
   data: z.object({
     sagaId,
     service: z.enum(serviceNames),
-    erased: z.record(z.string().max(60), z.number().int().nonnegative()),
+    erased: z.record(codeWord, z.number().int().nonnegative()),
     retained: z.array(retainedClass).max(20),
   }),
 });

@@ -321,6 +321,7 @@ describe('refusals', () => {
     const answer = await fetch(`${at.url}/v1/limited`);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     await expectProblem(answer, 429, 'rate_limited');
+    expect([...answer.headers.keys()].filter((name) => name.startsWith('x-ratelimit'))).toEqual([]);
   });
 });
 

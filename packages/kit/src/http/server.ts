@@ -158,7 +158,10 @@ const addPlugins = (app: FastifyInstance, options: ServerOptions): void => {
   app.register(underPressure, { maxEventLoopDelay: options.maxEventLoopDelayMs ?? 1_000, customError: UnderPressure });
   app.register(rateLimit, {
     global: false,
-    // A guard in this process's memory; the limits of codes and money are counted in the database.
+    // A guard in this process's memory; the limits of codes and money are counted in the database. It tells nobody its figures: callers would
+    // take them for the limits of their key.
+    addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
+    addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
     errorResponseBuilder: (_, { ttl }) => new Refusal(rateLimited, { retryAfter: ttl / 1_000 }),
   });
   if (options.listener === 'internal') return;

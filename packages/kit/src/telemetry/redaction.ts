@@ -21,9 +21,14 @@ export const credentialNames = [
   'clientSecret',
   'accessKeySecret',
   'captcha',
+  'captchaToken',
+  'receiptToken',
 ] as const;
 
-/** Personal data: redacted in logs, refused in events. Compared without case, `_` and `-`. */
+/**
+ * Personal data: redacted in logs, refused in events. Compared without case, `_` and `-`. Every member of a request that takes what a person types
+ * is here, a credential, or listed as harmless: a test walks the contracts.
+ */
 export const personalNames = [
   'phone',
   'phoneNumber',
@@ -38,11 +43,17 @@ export const personalNames = [
   'lastName',
   'displayName',
   'legalName',
+  'surname',
+  'givenName',
+  'identifier',
+  'number',
   'companyName',
   'idNumber',
   'idCard',
   'identityNumber',
   'passport',
+  'documentNumber',
+  'licenseNumber',
   'address',
   'street',
   'ip',
@@ -59,12 +70,18 @@ export const personalNames = [
   'dateOfBirth',
   'gender',
   'text',
+  'texts',
   'excerpt',
   'prompt',
   'completion',
   'content',
   'message',
   'comment',
+  'remark',
+  'note',
+  'memo',
+  'project',
+  'networks',
   'openid',
   'unionid',
   'bankAccount',
@@ -82,7 +99,7 @@ export const isPersonalName = (name: string): boolean => {
   const word = plain(name);
   return (
     personal.has(word) ||
-    /^(birth|realname|idnumber|email|phone|mobile)|(email|phone|mobile|realname|nickname|useragent|ipaddress)$/.test(
+    /^(birth|realname|idnumber|email|phone|mobile)|(email|phone|mobile|realname|surname|nickname|useragent|ipaddress|idnumber|documentnumber)$/.test(
       word,
     )
   );

@@ -14,11 +14,18 @@ export const commonFaults = {
   loseAnswer: z.strictObject({ times }).optional(),
 };
 
+/** What whoever delivers something can do: bring it several times, or late. */
+export const deliveryFaults = {
+  /** Deliver each message this many times in all, even if the first was accepted. */
+  duplicate: z.number().int().min(1).max(20).optional(),
+  /** Real milliseconds until it arrives. */
+  delayMs: z.number().int().min(0).max(600_000).optional(),
+};
+export type DeliveryFaults = { duplicate?: number | undefined; delayMs?: number | undefined };
+
 /** What a part that notifies merchants can do wrong on the way. */
 export const notifyFaults = z.strictObject({
-  /** Send each notification this many times in all, even if the first was accepted. */
-  duplicate: z.number().int().min(1).max(20).optional(),
-  delayMs: z.number().int().min(0).max(600_000).optional(),
+  ...deliveryFaults,
   wrongSignature: z.boolean().optional(),
   /** Added to the amount in the signed content, in the smallest unit of the currency. */
   amountOffset: z.number().int().optional(),

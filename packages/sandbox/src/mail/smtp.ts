@@ -4,9 +4,10 @@ import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { z } from 'zod';
 import type { SandboxSecrets } from '../config.ts';
-import { times } from '../control/faults.ts';
+import { deliveryFaults, times } from '../control/faults.ts';
 import { createPart, type Part } from '../control/part.ts';
 import { sameText } from '../crypto/same-text.ts';
+import { deliver } from '../inbox/deliver.ts';
 import { codeIn, type Inbox } from '../inbox/inbox.ts';
 
 const faults = z.strictObject({
@@ -15,6 +16,7 @@ const faults = z.strictObject({
   fail: z.strictObject({ status: z.number().int().min(400).max(599), times }).optional(),
   /** Accept, but never deliver to the inbox. */
   undelivered: z.strictObject({ times }).optional(),
+  ...deliveryFaults,
 });
 type MailFaults = z.infer<typeof faults>;
 
@@ -86,16 +88,19 @@ export const createSmtpServer = ({
         const text = (mail.text ?? '').trim();
         record(250, 'answered', session.user);
         if (part.faults.take('undelivered')) return;
-        for (const recipient of session.envelope.rcptTo)
-          inbox.add({
-            channel: 'mail',
-            region: session.user ?? '',
-            to: recipient.address,
-            from: mail.from?.text ?? '',
-            subject: mail.subject ?? null,
-            text,
-            code: codeIn(text) ?? codeIn(mail.subject ?? ''),
-          });
+        const message = {
+          channel: 'mail',
+          region: session.user ?? '',
+          from: mail.from?.text ?? '',
+          subject: mail.subject ?? null,
+          text,
+          code: codeIn(text) ?? codeIn(mail.subject ?? ''),
+        } as const;
+        deliver(
+          inbox,
+          part.faults.current(),
+          session.envelope.rcptTo.map((recipient) => ({ ...message, to: recipient.address })),
+        );
       };
       take().then(
         () => done(),

@@ -3,10 +3,11 @@
 import { z } from 'zod';
 import type { AliyunAction } from '../aliyun/gateway.routes.ts';
 import type { SandboxSecrets } from '../config.ts';
-import { commonFaults, times } from '../control/faults.ts';
+import { commonFaults, deliveryFaults, times } from '../control/faults.ts';
 import { createPart, type Part } from '../control/part.ts';
 import { randomDigits } from '../crypto/random.ts';
 import { parseJson } from '../http/raw-body.ts';
+import { deliver } from '../inbox/deliver.ts';
 import { codeIn, type Inbox } from '../inbox/inbox.ts';
 
 const faults = z.strictObject({
@@ -15,6 +16,7 @@ const faults = z.strictObject({
   answer: z.strictObject({ code: z.string().regex(/^is[vp]\.[A-Z_]+$/), times }).optional(),
   /** Accept, but never deliver to the inbox. */
   undelivered: z.strictObject({ times }).optional(),
+  ...deliveryFaults,
 });
 type SmsFaults = z.infer<typeof faults>;
 
@@ -55,16 +57,13 @@ export const sendSmsAction = ({
 
     if (part.faults.take('undelivered')) return ok;
     const text = `【${own?.signName}】${template.text.replace(/\$\{(\w+)\}/g, (_whole, name: string) => values.data[name] ?? '')}`;
-    for (const number of numbers)
-      inbox.add({
-        channel: 'sms',
-        region,
-        to: `+86${number}`,
-        from: own?.signName ?? '',
-        subject: null,
-        text,
-        code: values.data.code ?? codeIn(text),
-      });
+    const code = values.data.code ?? codeIn(text);
+    const message = { channel: 'sms', region, from: own?.signName ?? '', subject: null, text, code } as const;
+    deliver(
+      inbox,
+      part.faults.current(),
+      numbers.map((number) => ({ ...message, to: `+86${number}` })),
+    );
     return ok;
   };
   return {

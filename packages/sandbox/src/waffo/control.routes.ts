@@ -2,15 +2,28 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { randomText } from '../crypto/random.ts';
+import { randomDigits, randomText } from '../crypto/random.ts';
 import { post } from '../notify/notifier.ts';
 import { WaffoRefusal } from './codes.ts';
 import type { Desk } from './desk.ts';
 import { distort, orderView } from './views.ts';
 
 const forgery = z.strictObject({
-  kind: z.enum(['wrong_key', 'unsigned', 'other_merchant', 'wrong_amount', 'wrong_currency', 'replay']),
+  kind: z.enum([
+    'wrong_key',
+    'unsigned',
+    'other_merchant',
+    'wrong_amount',
+    'wrong_currency',
+    'replay',
+    'unknown_order',
+    'second_payment',
+    'in_progress',
+    'closed',
+  ]),
 });
+/** Earlier states of an order, told late: genuine, and true once. */
+const lateStates: Readonly<Record<string, string>> = { in_progress: 'PAY_IN_PROGRESS', closed: 'ORDER_CLOSE' };
 const channelRefund = z.strictObject({
   amount: z.string().regex(/^[0-9]+(\.[0-9]{1,2})?$/),
   source: z.enum(['RDR', 'ETHOCA']),
@@ -95,10 +108,17 @@ export const waffoControlRoutes = (app: FastifyInstance, desk: Desk) => {
       refunds: [],
     });
     const merchantInfo = kind === 'other_merchant' ? { merchantId: 'M000000000000' } : view.merchantInfo;
-    const result = distort(
-      { ...view, merchantInfo },
-      { ...(kind === 'wrong_amount' && { amountOffset: 100 }), ...(kind === 'wrong_currency' && { currency: 'CNY' }) },
-    );
+    const claimed = {
+      ...view,
+      merchantInfo,
+      orderStatus: lateStates[kind] ?? view.orderStatus,
+      ...(kind === 'unknown_order' && { paymentRequestId: `O${randomDigits(26)}` }),
+      ...(kind === 'second_payment' && { acquiringOrderId: `A${randomDigits(24)}` }),
+    };
+    const result = distort(claimed, {
+      ...(kind === 'wrong_amount' && { amountOffset: 100 }),
+      ...(kind === 'wrong_currency' && { currency: 'CNY' }),
+    });
     const key =
       kind === 'wrong_key'
         ? generateKeyPairSync('rsa', {

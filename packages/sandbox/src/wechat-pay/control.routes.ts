@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { randomDigits, randomHex, randomText } from '../crypto/random.ts';
 import { post } from '../notify/notifier.ts';
 import { chooseKey } from './answers.ts';
 import type { Desk } from './desk.ts';
@@ -17,8 +18,12 @@ const forgery = z.strictObject({
     'wrong_amount',
     'wrong_currency',
     'stale_timestamp',
+    'undecryptable',
+    'unknown_order',
+    'second_payment',
   ]),
 });
+const handRefund = z.strictObject({ amount: z.number().int().min(1).describe('fen') });
 type Params = { Params: { outTradeNo: string } };
 
 export const wechatControlRoutes = (app: FastifyInstance, desk: Desk) => {
@@ -40,6 +45,26 @@ export const wechatControlRoutes = (app: FastifyInstance, desk: Desk) => {
       return reply.code(409).send({ error: error.code });
     }
     return { out_trade_no: order.out_trade_no, transaction_id: order.transactionId };
+  });
+  /** A refund that somebody starts by hand at the merchant's console there, announced where payments are. */
+  app.post<Params>('/control/wechat-pay/orders/:outTradeNo/refund', async (request, reply) => {
+    const asked = handRefund.safeParse(request.body);
+    if (!asked.success) return reply.code(400).send({ error: 'invalid_refund', issues: asked.error.issues });
+    const order = orderOf(request.params.outTradeNo, reply);
+    if (!order) return reply;
+    try {
+      const { refund } = desk.orders.refund(order.mchid, {
+        out_trade_no: order.out_trade_no,
+        out_refund_no: randomText(32),
+        notify_url: order.notify_url,
+        amount: { refund: asked.data.amount, total: order.amount.total, currency: 'CNY' },
+      });
+      desk.settleLater(order, refund);
+      return { refund_id: refund.refund_id, out_refund_no: refund.out_refund_no };
+    } catch (error) {
+      if (!(error instanceof WechatRefusal)) throw error;
+      return reply.code(409).send({ error: error.code });
+    }
   });
   app.get<Params>('/control/wechat-pay/notifications/:outTradeNo', async (request) => ({
     deliveries: desk.notifier.list(request.params.outTradeNo),
@@ -71,7 +96,13 @@ export const wechatControlRoutes = (app: FastifyInstance, desk: Desk) => {
         : kind === 'unknown_serial'
           ? { serial: 'PUB_KEY_ID_0000000000000000000000000000', privateKey: forgedKey() }
           : usual;
-    const claimed = kind === 'other_merchant' ? { ...order, mchid: '1999999999', appid: 'wxffffffffffffffff' } : order;
+    const claimed = {
+      ...order,
+      ...(kind === 'other_merchant' && { mchid: '1999999999', appid: 'wxffffffffffffffff' }),
+      ...(kind === 'unknown_order' && { out_trade_no: `O${randomDigits(26)}` }),
+      ...(kind === 'second_payment' && { transactionId: `4201${randomDigits(24)}` }),
+    };
+    const sealedFor = kind === 'undecryptable' ? { ...merchant, apiV3Key: randomHex(16) } : merchant;
     const faults = {
       ...(kind === 'wrong_amount' && { amountOffset: 100 }),
       ...(kind === 'wrong_currency' && { currency: 'USD' }),
@@ -79,7 +110,14 @@ export const wechatControlRoutes = (app: FastifyInstance, desk: Desk) => {
     const at = kind === 'stale_timestamp' ? new Date(desk.now().getTime() - 6 * 60_000) : desk.now();
     const event = paymentEvent(newEventId(), claimed, faults, at);
     const answer = await post(
-      sealEvent({ url: order.notify_url, merchant, key, event, at, signature: kind === 'probe' ? 'probe' : 'right' }),
+      sealEvent({
+        url: order.notify_url,
+        merchant: sealedFor,
+        key,
+        event,
+        at,
+        signature: kind === 'probe' ? 'probe' : 'right',
+      }),
       desk.timeoutMs,
     );
     return 'status' in answer

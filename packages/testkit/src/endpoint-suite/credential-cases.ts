@@ -1,8 +1,9 @@
 // Requests of callers who are nobody, somebody else, or not allowed.
 import { type EndpointDefinition, serviceNames, staffRoles } from '@meridian/contracts/endpoint.ts';
 import { serviceTokenHeader } from '@meridian/kit/http/authenticate.ts';
+import { signatureCases } from './signature-cases.ts';
 import type { Case, SuiteTokens } from './suite-types.ts';
-import { fillPath, type ValidRequest } from './valid-request.ts';
+import type { ValidRequest } from './valid-request.ts';
 
 const unauthenticated = { group: 'credentials', expected: [401], code: 'unauthenticated' } as const;
 const forbidden = { group: 'credentials', expected: [403], code: 'forbidden' } as const;
@@ -16,7 +17,8 @@ export const credentialCases = async (
   tokens: SuiteTokens,
 ): Promise<Case[]> => {
   const { auth } = endpoint;
-  if (auth.kind === 'none' || auth.kind === 'signature') return [];
+  if (auth.kind === 'none') return [];
+  if (auth.kind === 'signature') return signatureCases(endpoint, valid);
   const certificate = auth.kind === 'certificate';
   const header = certificate ? serviceTokenHeader : 'authorization';
   const as = (value: string | undefined) => ({ headers: { ...valid.headers, [header]: value } });
@@ -67,29 +69,6 @@ export const credentialCases = async (
     for (const other of serviceNames.filter((name) => !auth.callers.includes(name) && name !== endpoint.service)) {
       cases.push({ ...forbidden, what: `the service ${other}`, ...bearer(await tokens.service(other)) });
     }
-  }
-  return cases;
-};
-
-const otherUlid = '0000000000ZZZZZZZZZZZZZZZZ';
-
-/** Ids that do not exist, and ids of another account. */
-export const idCases = (endpoint: EndpointDefinition, valid: ValidRequest, tokens: SuiteTokens): Case[] => {
-  const cases: Case[] = [];
-  const problems = endpoint.problems.map((p) => p.status);
-  for (const [name, value] of Object.entries(valid.params)) {
-    if (!/^[a-z]+_[a-z]+_[0-9A-Z]{26}$/.test(value) || !problems.includes(404)) continue;
-    const path = fillPath(endpoint, { ...valid.params, [name]: value.replace(/[0-9A-Z]{26}$/, otherUlid) });
-    cases.push({
-      group: 'ids',
-      what: `param ${name}: an id that does not exist`,
-      path,
-      expected: valid.sample.unknownId ?? [404],
-    });
-  }
-  if (endpoint.auth.kind === 'user' && tokens.otherUser !== undefined && valid.sample.params !== undefined) {
-    const headers = { ...valid.headers, authorization: `Bearer ${tokens.otherUser}` };
-    cases.push({ group: 'ids', what: "another account's id", headers, expected: valid.sample.otherAccount ?? [404] });
   }
   return cases;
 };

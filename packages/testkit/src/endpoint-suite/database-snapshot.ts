@@ -20,3 +20,15 @@ export const databaseSnapshot = async (
   const states = await pool.query<{ i: number; state: string }>(parts.join(' union all '));
   return Object.fromEntries(states.rows.map(({ i, state }) => [names[i] ?? '', state]));
 };
+
+/** Whether `id` stands in any row of schema `public`. */
+export const databaseHolds = async (pool: pg.Pool, id: string): Promise<boolean> => {
+  const { rows } = await pool.query<{ name: string }>(
+    "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'",
+  );
+  for (const { name } of rows) {
+    const found = await pool.query(`select 1 from ${quote(name)} t where t::text like $1 limit 1`, [`%${id}%`]);
+    if (found.rowCount === 1) return true;
+  }
+  return false;
+};

@@ -21,19 +21,19 @@ const wrongTypes: readonly (readonly [string, unknown])[] = [
 /** Length no member of any contract should reach by accident; a schema that accepts it has no bound. */
 export const overlong = 10_000;
 
-const replacements = (value: unknown): readonly (readonly [string, unknown])[] => {
+const replacements = (value: unknown, long: number): readonly (readonly [string, unknown])[] => {
   const others = wrongTypes.filter(([, other]) => other !== value);
-  return typeof value === 'string'
-    ? [...others, [`${overlong} characters more`, value + 'x'.repeat(overlong)]]
-    : others;
+  return typeof value === 'string' ? [...others, [`${long} characters more`, value + 'x'.repeat(long)]] : others;
 };
 
 // Yields the path of a change with the whole changed value.
-function* changes(value: unknown, path: string): Generator<Mutant> {
-  for (const [what, replacement] of replacements(value)) yield { what: `${path || '/'}: ${what}`, value: replacement };
+function* changes(value: unknown, path: string, long = overlong): Generator<Mutant> {
+  for (const [what, replacement] of replacements(value, long))
+    yield { what: `${path || '/'}: ${what}`, value: replacement };
   if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) {
-      for (const inner of changes(item, `${path}/${i}`)) yield { what: inner.what, value: value.with(i, inner.value) };
+      for (const inner of changes(item, `${path}/${i}`, long))
+        yield { what: inner.what, value: value.with(i, inner.value) };
     }
     yield { what: `${path}: 3000 items`, value: Array.from({ length: 3_000 }, () => value[0] ?? 0) };
   }
@@ -42,7 +42,7 @@ function* changes(value: unknown, path: string): Generator<Mutant> {
     for (const [name, member] of Object.entries(value)) {
       const { [name]: _, ...without } = value;
       yield { what: `${path}/${name}: missing`, value: without };
-      for (const inner of changes(member, `${path}/${name}`))
+      for (const inner of changes(member, `${path}/${name}`, long))
         yield { what: inner.what, value: { ...value, [name]: inner.value } };
     }
   }
@@ -52,8 +52,8 @@ function* changes(value: unknown, path: string): Generator<Mutant> {
 export const mutantsOf = (schema: z.ZodType, value: unknown): Mutant[] =>
   [...changes(value, '')].filter((mutant) => !schema.safeParse(mutant.value).success);
 
-/** Texts in `value` that may grow without bound, by JSON pointer. */
-export const unboundedTexts = (schema: z.ZodType, value: unknown): string[] =>
-  [...changes(value, '')]
+/** Texts in `value` that may be longer than `longest`, by JSON pointer: they have no declared bound worth the name. */
+export const unboundedTexts = (schema: z.ZodType, value: unknown, longest: number): string[] =>
+  [...changes(value, '', longest)]
     .filter((m) => m.what.endsWith('characters more') && schema.safeParse(m.value).success)
     .map((m) => m.what.split(':')[0] ?? '');

@@ -5,7 +5,7 @@ import { type EndpointDefinition, isInternal } from '@meridian/contracts/endpoin
 import { problemBody } from '@meridian/contracts/problem.ts';
 import { type Dispatcher, request } from 'undici';
 import type { Case, SuiteRunning } from './suite-types.ts';
-import { fillPath, queryText, type ValidRequest } from './valid-request.ts';
+import { bodyOf, fillPath, queryText, type ValidRequest } from './valid-request.ts';
 
 // What must never reach a caller: stack frames, SQL, driver and library names, paths.
 const leak =
@@ -52,6 +52,8 @@ const judge = (
   const { status, headers, text } = received;
   const shown = `${status} ${text.slice(0, 300)}`;
   if (!one.expected.includes(status)) return `expected ${one.expected.join(' or ')}, got ${shown}`;
+  // Where the sample says so, "nothing of the kind" is an answer and no refusal.
+  if (status < 400) return undefined;
   const refused = readRefusal(running, received);
   if (typeof refused === 'string') return refused;
   const { code, requestId, errors } = refused;
@@ -68,12 +70,6 @@ const judge = (
   if (one.allow !== undefined && !String(headers.allow).split(', ').includes(one.allow))
     return `Allow does not name ${one.allow}`;
   return undefined;
-};
-
-const bodyOf = (endpoint: EndpointDefinition, one: Case, valid: ValidRequest): string | Buffer | null => {
-  if (one.body !== undefined) return one.body;
-  if (endpoint.body === undefined || valid.body === undefined) return null;
-  return endpoint.body === 'raw' ? String(valid.body) : JSON.stringify(valid.body);
 };
 
 /** Undefined if the request was refused as it must be; else what was wrong. `sequence` gives each request an address of its own. */
@@ -96,7 +92,7 @@ export const runCase = async (
   // A key of its own per request: a service that wrongly accepted one must not be covered by "this key was used already".
   if (headers['idempotency-key'] === valid.headers['idempotency-key'] && endpoint.idempotent)
     headers['idempotency-key'] = randomUUID();
-  const body = bodyOf(endpoint, one, valid);
+  const body = one.body ?? bodyOf(endpoint, valid);
   const method = (one.method ?? endpoint.method) as Dispatcher.HttpMethod;
   const {
     statusCode,

@@ -54,5 +54,11 @@ export const validRequest = async (
 export const fillPath = (endpoint: EndpointDefinition, params: Readonly<Record<string, string>>): string =>
   endpoint.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
 
+/** The bytes of the valid body; null without one. */
+export const bodyOf = ({ body }: EndpointDefinition, valid: ValidRequest): string | null => {
+  if (body === undefined || valid.body === undefined) return null;
+  return body === 'raw' ? String(valid.body) : JSON.stringify(valid.body);
+};
+
 export const queryText = (query: Readonly<Record<string, unknown>>): string =>
   new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)])).toString();

@@ -72,6 +72,7 @@ export interface BillingSchema extends KitSchema {
     outcome: 'credited' | 'suspense' | 'repeated' | 'noted' | 'refused';
     reason: string | null;
     body: Buffer;
+    keep_body_until: NullableTimestamp;
     times: Generated<number>;
     received_at: Timestamp;
     last_received_at: Timestamp;

@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely';
 import type { BillingSchema } from '../db/schema.ts';
 import type { BillingTx } from '../deps.ts';
 
@@ -9,6 +10,8 @@ export type NewChannelEvent = {
   readonly kind: string;
   readonly orderNo: string | undefined;
   readonly body: Buffer;
+  /** Of a message that is about no order of ours: nothing else would ever erase its body. */
+  readonly keepBodyUntil: Date | undefined;
   readonly at: Date;
 };
 
@@ -27,6 +30,7 @@ export const receiveChannelEvent = async (tx: BillingTx, event: NewChannelEvent)
       outcome: 'noted',
       reason: null,
       body: event.body,
+      keep_body_until: event.keepBodyUntil ?? null,
       received_at: event.at,
       last_received_at: event.at,
     })
@@ -50,4 +54,28 @@ export const saveOutcome = async (
     .where('channel', '=', channel)
     .where('event_id', '=', eventId)
     .execute();
+};
+
+/** Drops the bodies of messages about no order whose time is over; the fact that they came stays. Answers how many. */
+export const dropOldBodies = async (
+  db: BillingTx | Kysely<BillingSchema>,
+  at: Date,
+  limit: number,
+): Promise<number> => {
+  const { numUpdatedRows } = await db
+    .updateTable('channel_event')
+    .set({ body: Buffer.alloc(0), keep_body_until: null })
+    .where(({ eb, refTuple, selectFrom }) =>
+      eb(
+        refTuple('channel', 'event_id'),
+        'in',
+        selectFrom('channel_event')
+          .select(['channel', 'event_id'])
+          .where('keep_body_until', '<=', at)
+          .limit(limit)
+          .$asTuple('channel', 'event_id'),
+      ),
+    )
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
 };

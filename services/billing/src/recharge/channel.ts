@@ -42,6 +42,7 @@ export type Notification = {
   readonly eventId: string;
   /** What the message says, in the channel's words, for the record. */
   readonly kind: string;
+  /** The order it is about, whatever it says: what is erased with the account. undefined: it names none. */
   readonly orderNo: string | undefined;
   /** undefined: a message that changes nothing here, e.g. "in progress". */
   readonly paid: Paid | undefined;

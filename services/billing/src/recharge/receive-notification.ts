@@ -6,13 +6,22 @@ import { receiveChannelEvent, saveOutcome } from './channel-event.store.ts';
 import { type Credit, creditOrder } from './credit-order.ts';
 import { findOrderByNo } from './order.store.ts';
 
-/** Whether the order's account is erased; if it is not, it cannot be until the transaction ends. */
-const isErased = async (tx: BillingTx, channel: string, orderNo: string): Promise<boolean> => {
-  const order = await findOrderByNo(tx, channel, orderNo);
-  if (order === undefined) return false;
+const unmatchedKeptMs = 90 * 86_400_000;
+
+/**
+ * Whose message it is: of an order whose account stands, and cannot be erased until the transaction ends; of one whose account is erased; or
+ * of no order of ours.
+ */
+const ownerOf = async (
+  tx: BillingTx,
+  channel: string,
+  orderNo: string | undefined,
+): Promise<'account' | 'erased' | 'nobody'> => {
+  const order = orderNo === undefined ? undefined : await findOrderByNo(tx, channel, orderNo);
+  if (order === undefined) return 'nobody';
   await isCancelled(tx, order.account_id);
-  const now = await findOrderByNo(tx, channel, orderNo);
-  return now !== undefined && isPseudonym(now.account_id);
+  const now = await findOrderByNo(tx, channel, order.channel_order_no);
+  return now !== undefined && isPseudonym(now.account_id) ? 'erased' : 'account';
 };
 
 export type Receipt = { readonly outcome: Credit['outcome'] | 'noted'; readonly reason: string | null };
@@ -20,7 +29,7 @@ export type Receipt = { readonly outcome: Credit['outcome'] | 'noted'; readonly 
 /**
  * Handles a message whose signature was verified: once per event id. A statement that fits no order is recorded as refused, and looked
  * at again when the channel repeats it; the transaction must commit for that too. `sealed` is the encrypted message; of an erased account
- * it is not kept.
+ * it is not kept, and of no order for 90 days only.
  */
 export const receiveNotification = async (
   tx: BillingTx,
@@ -29,9 +38,17 @@ export const receiveNotification = async (
 ): Promise<Receipt> => {
   const { channel, notification, sealed } = command;
   const { eventId, kind, orderNo, paid } = notification;
-  const erased = orderNo !== undefined && (await isErased(tx, channel, orderNo));
-  const body = erased ? Buffer.alloc(0) : sealed;
-  const handled = await receiveChannelEvent(tx, { channel, eventId, kind, orderNo, body, at: deps.now() });
+  const owner = await ownerOf(tx, channel, orderNo);
+  const at = deps.now();
+  const handled = await receiveChannelEvent(tx, {
+    channel,
+    eventId,
+    kind,
+    orderNo,
+    body: owner === 'erased' ? Buffer.alloc(0) : sealed,
+    keepBodyUntil: owner === 'nobody' ? new Date(at.getTime() + unmatchedKeptMs) : undefined,
+    at,
+  });
   if (handled !== undefined) return { outcome: 'repeated', reason: null };
   if (paid === undefined) return { outcome: 'noted', reason: null };
   const { outcome, reason } = await creditOrder(tx, deps, channel, paid);

@@ -167,17 +167,26 @@ export const saveClosing = async (tx: BillingTx, closing: Closing): Promise<void
     .execute();
 };
 
-/** Ids of open holds whose deadline has passed, oldest first. */
-export const overdueHolds = async (tx: Reader, at: Date, limit: number): Promise<string[]> => {
-  const rows = await tx
+export type OverdueHold = { readonly requestId: string; readonly deadline: Date };
+
+/** Open holds whose deadline has passed, oldest first, behind the one given. */
+export const overdueHolds = async (
+  tx: Reader,
+  { at, after, limit }: { at: Date; after: OverdueHold | undefined; limit: number },
+): Promise<OverdueHold[]> => {
+  const all = tx
     .selectFrom('hold')
-    .select('request_id')
+    .select(['request_id', 'deadline'])
     .where('state', '=', 'held')
-    .where('deadline', '<=', at)
-    .orderBy('deadline')
-    .limit(limit)
-    .execute();
-  return rows.map((row) => row.request_id);
+    .where('deadline', '<=', at);
+  const behind =
+    after === undefined
+      ? all
+      : all.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('deadline', 'request_id'), '>', tuple(after.deadline, after.requestId)),
+        );
+  const rows = await behind.orderBy('deadline').orderBy('request_id').limit(limit).execute();
+  return rows.map((row) => ({ requestId: row.request_id, deadline: row.deadline }));
 };
 
 /** Whether the account is fenced. Unlike kit's assertNotFenced it holds off no fence: it only decides how much is charged. */

@@ -145,6 +145,7 @@ export const startTestBilling = async (region: Region, { silentLog = true } = {}
     pool,
     neighbours,
     sandbox,
+    secrets,
     outside,
     now,
     internalUrl: () => running.internalUrl,

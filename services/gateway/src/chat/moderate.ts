@@ -1,38 +1,104 @@
 // Is the text acceptable. Matching knows nothing of accounts, so it runs beside the verification of the key; only hits are scored, against the
-// account that the verification named. Moderation down lets traffic pass, counted and logged: it must not be able to stop every customer.
+// account that the verification named. Moderation down lets traffic pass, counted and logged: it must not be able to stop every customer. Only
+// an outage does: what moderation refuses to look at, or there is no room to ask about, is refused to the caller, or a caller could choose it.
+import { unavailable } from '@meridian/contracts/common.ts';
 import { contentFilter } from '@meridian/contracts/gateway.ts';
 import { type Hit, matchText, scoreHits } from '@meridian/contracts/moderation.ts';
+import { errorCode } from '@meridian/kit/error-code.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Core } from '@meridian/kit/run/platform.ts';
 import { refuseKey } from '../keys/refuse-key.ts';
-import { textQuestions } from './texts.ts';
+import type { MatchRoom } from './match-room.ts';
+import { type Question, textQuestions } from './texts.ts';
+
+type Step = 'match' | 'score';
 
 export type ModerateDeps = Pick<Core, 'call' | 'log'> & {
   readonly moderationUrl: string;
-  /** Counts what passed unseen. */
-  readonly passedUnseen: (step: 'match' | 'score') => void;
+  readonly matchRoom: MatchRoom;
+  /** Counts what passed unseen, */
+  readonly passedUnseen: (step: Step) => void;
+  /** and what was refused because moderation would not look at it. */
+  readonly refusedUnseen: (step: Step | 'room') => void;
 };
 
+// Moderation gives up a match in half this time, so that a text which takes long is refused by it, and only silence counts as an outage.
 const timeoutMs = 2_000;
+const timeoutMsPerMebi = 1_000;
 /** The contract's bound on hits of one score. */
 const maxHits = 200;
 
-/** Hits in all texts of the messages; none when moderation does not answer. Never rejects. */
-export const matchMessages = async (
+const statusOf = (error: unknown): number => {
+  const status = (error as { status?: unknown } | null)?.status;
+  return typeof status === 'number' ? status : 0;
+};
+
+const isOutage = (error: unknown): boolean =>
+  errorCode(error) === 'unreachable' || errorCode(error) === 'timeout' || statusOf(error) >= 500;
+
+const refuseUnseen = (detail: string): never => fail(unavailable, { detail, retryAfter: 1 });
+
+/** What follows from a failed question: in an outage the call passes with `instead`, otherwise it is refused. */
+const passOrRefuse = <T>(deps: ModerateDeps, step: Step, err: unknown, instead: T): T => {
+  if (isOutage(err)) {
+    deps.passedUnseen(step);
+    deps.log.error({ err }, `moderation does not ${step}; the call passes`);
+    return instead;
+  }
+  deps.refusedUnseen(step);
+  deps.log.error({ err }, `moderation refuses to ${step}; the call is refused`);
+  return refuseUnseen('The text of this call could not be checked; send less of it, or try again');
+};
+
+/** The first hits of every question first: each lists what acts before what is only watched, and the list is cut. */
+const merged = (lists: readonly Hit[][]): Hit[] => {
+  const longest = Math.max(0, ...lists.map((hits) => hits.length));
+  return Array.from({ length: longest }, (_, i) => lists.flatMap((hits) => hits.slice(i, i + 1)))
+    .flat()
+    .slice(0, maxHits);
+};
+
+export type Matching = {
+  /** Hits in all texts; none in an outage. Rejects with the refusal when moderation would not look. */
+  readonly hits: Promise<Hit[]>;
+  /** Asks no more: nobody will want to know. */
+  readonly stop: () => void;
+};
+
+/** Begins to match. Refuses at once when this gateway, or this caller, has too much text under way. */
+export const startMatching = (
   deps: ModerateDeps,
-  messages: Parameters<typeof textQuestions>[0],
-): Promise<Hit[]> => {
-  const ask = async (texts: string[]) => {
-    const { body } = await deps.call(matchText, { baseUrl: deps.moderationUrl, body: { texts }, timeoutMs });
+  { ip, messages }: { ip: string; messages: Parameters<typeof textQuestions>[0] },
+): Matching => {
+  const questions = textQuestions(messages);
+  const bytes = questions.reduce((sum, question) => sum + question.bytes, 0);
+  const leave = deps.matchRoom.take(ip, bytes);
+  if (leave === undefined) {
+    deps.refusedUnseen('room');
+    return refuseUnseen('Too much text is being checked at the moment; try again');
+  }
+  const stopped = new AbortController();
+  const ask = async ({ texts, bytes: size }: Question): Promise<Hit[]> => {
+    const patience = timeoutMs + Math.ceil((timeoutMsPerMebi * size) / 1_048_576);
+    const { body } = await deps.call(matchText, {
+      baseUrl: deps.moderationUrl,
+      body: { texts: [...texts] },
+      timeoutMs: patience,
+      signal: stopped.signal,
+    });
     return body.hits;
   };
-  try {
-    return (await Promise.all(textQuestions(messages).map(ask))).flat().slice(0, maxHits);
-  } catch (err) {
-    deps.passedUnseen('match');
-    deps.log.error({ err }, 'moderation does not match; the call passes');
-    return [];
-  }
+  const hits = Promise.all(questions.map(ask))
+    .then(merged)
+    .catch((err: unknown): Hit[] => {
+      if (stopped.signal.aborted) return [];
+      stopped.abort();
+      return passOrRefuse(deps, 'match', err, []);
+    })
+    .finally(leave);
+  // Awaited only once the key is known to be good.
+  hits.catch(() => undefined);
+  return { hits, stop: () => stopped.abort() };
 };
 
 /** Refuses with `content_filter` or `account_protected` when the hits weigh enough. */
@@ -45,9 +111,8 @@ export const scoreMessages = async (
     .call(scoreHits, { baseUrl: deps.moderationUrl, body: question, timeoutMs })
     .then(({ body }) => body)
     .catch((err: unknown) => {
-      deps.passedUnseen('score');
-      deps.log.error({ err }, 'moderation does not score; the call passes');
-      return { verdict: 'pass' } as const;
+      if (errorCode(err) === 'account_cancelled') return refuseKey({ code: 'account_cancelled' });
+      return passOrRefuse(deps, 'score', err, { verdict: 'pass' } as const);
     });
   if (verdict.verdict === 'refuse_request') {
     const { category } = verdict;

@@ -1,5 +1,6 @@
 // Folds text for matching: compatibility forms and width (NFKC), case, and invisible characters. Keeps for every folded unit where it came
 // from, so that offsets always speak of the original text.
+import type { Pace } from './pace.ts';
 
 export type Folded = {
   /** UTF-16 units of the folded text; only the first `length` count. */
@@ -9,8 +10,12 @@ export type Folded = {
   readonly length: number;
 };
 
-/** Original units folded between two turns of the event loop. */
+/** Units read or written at a time; what one unit unfolds to must not make a slice longer. */
 const sliceUnits = 32_768;
+// Steps besides one per unit written: a closer look (normalising a character with its marks), and each unit more than was read, so that a text
+// which unfolds to many times its size is given up before it takes the memory.
+const closerLookSteps = 8;
+const unfoldedSteps = 4;
 // One character may fold to 18 (U+FDFA); room for it is kept at every step.
 const room = 64;
 const mostMarks = 16;
@@ -27,23 +32,32 @@ const isInvisible = (unit: number) =>
 const joins = (unit: number) =>
   (unit >= 0x1160 && unit <= 0x11ff) || unit === 0xff9e || unit === 0xff9f || /\p{M}/u.test(String.fromCharCode(unit));
 
+const visibleUnits = (text: string): Uint16Array =>
+  Uint16Array.from([...Array(text.length).keys()].map((i) => text.charCodeAt(i)).filter((unit) => !isInvisible(unit)));
+
 const slow = 0xffff;
 
-/** For every unit: what it folds to by itself, or `slow` where that takes a closer look. Constant, built once (some 20 ms). */
+/**
+ * For every unit: what it folds to by itself, `unfolded` where that is none or several units, or `slow` where it takes a closer look.
+ * Constant, built once (some 20 ms).
+ */
 const buildTable = () => {
   const alone = new Uint16Array(65_536).fill(slow);
   const joining = new Uint8Array(65_536);
+  const unfolded = new Map<number, Uint16Array>();
   for (let unit = 0; unit < 65_536; unit += 1) {
     if (unit >= 0xd800 && unit <= 0xdfff) continue;
     if (joins(unit)) joining[unit] = 1;
-    else if (!isInvisible(unit)) {
-      const folded = String.fromCharCode(unit).normalize('NFKC').toLowerCase();
-      if (folded.length === 1) alone[unit] = folded.charCodeAt(0);
+    else {
+      const folded = visibleUnits(String.fromCharCode(unit).normalize('NFKC').toLowerCase());
+      if (folded.length === 1) alone[unit] = folded[0] ?? slow;
+      else unfolded.set(unit, folded);
     }
   }
-  return { alone, joining };
+  return { alone, joining, unfolded };
 };
-const { alone, joining } = buildTable();
+
+const { alone, joining, unfolded } = buildTable();
 
 type Growing = { units: Uint16Array; offsets: Uint32Array; length: number };
 
@@ -70,24 +84,32 @@ const append = (out: Growing, unit: number, offset: number) => {
   out.length += 1;
 };
 
-/** Folds from `from` until `until` at least; answers where it stopped. */
-const foldSlice = (text: string, from: number, until: number, out: Growing): number => {
+/** Folds from `from` on, until `until` at the latest; answers where it stopped and how many closer looks it took. */
+const foldSlice = (text: string, from: number, until: number, out: Growing): { at: number; looks: number } => {
+  const full = out.length + sliceUnits;
   let at = from;
-  while (at < until) {
+  let looks = 0;
+  while (at < until && out.length < full) {
     if (out.length + room > out.units.length) grow(out);
-    const folded = alone[text.charCodeAt(at)] ?? slow;
-    if (folded !== slow && (at + 1 >= text.length || joining[text.charCodeAt(at + 1)] === 0)) {
-      append(out, folded, at);
-      at += 1;
-      continue;
+    const unit = text.charCodeAt(at);
+    if (at + 1 >= text.length || joining[text.charCodeAt(at + 1)] === 0) {
+      const folded = alone[unit] ?? slow;
+      const several = folded === slow ? unfolded.get(unit) : undefined;
+      if (folded !== slow) append(out, folded, at);
+      for (const one of several ?? []) append(out, one, at);
+      if (folded !== slow || several !== undefined) {
+        at += 1;
+        continue;
+      }
     }
+    looks += 1;
     const end = clusterEnd(text, at);
     const cluster = text.slice(at, end).normalize('NFKC').toLowerCase();
     for (let i = 0; i < cluster.length && i < room; i += 1)
       if (!isInvisible(cluster.charCodeAt(i))) append(out, cluster.charCodeAt(i), at);
     at = end;
   }
-  return at;
+  return { at, looks };
 };
 
 const start = (text: string): Growing => {
@@ -98,16 +120,19 @@ const start = (text: string): Growing => {
 /** Folds a short text, such as a pattern, at once. */
 export const foldNow = (text: string): Folded => {
   const out = start(text);
-  foldSlice(text, 0, text.length, out);
+  for (let at = 0; at < text.length; ) at = foldSlice(text, at, text.length, out).at;
   return out;
 };
 
-/** Folds a text of any size, letting the event loop turn after every slice. */
-export const fold = async (text: string, pause: () => Promise<void>): Promise<Folded> => {
+/** Folds a text of any size at the pace of its match. */
+export const fold = async (text: string, pace: Pace): Promise<Folded> => {
   const out = start(text);
   for (let at = 0; at < text.length; ) {
-    at = foldSlice(text, at, Math.min(text.length, at + sliceUnits), out);
-    if (at < text.length) await pause();
+    const before = out.length;
+    const slice = foldSlice(text, at, Math.min(text.length, at + sliceUnits), out);
+    const [read, written] = [slice.at - at, out.length - before];
+    at = slice.at;
+    await pace(Math.max(read, written) + unfoldedSteps * Math.max(0, written - read) + closerLookSteps * slice.looks);
   }
   return out;
 };

@@ -3,8 +3,8 @@
 import { type Folded, foldNow } from './fold.ts';
 import type { Found, Matcher, Pattern } from './matcher.ts';
 
-/** Steps (units looked at, the second look at one included) between two turns of the event loop. */
-const sliceSteps = 65_536;
+/** Steps (units looked at, the second look at one included) counted together. */
+const sliceSteps = 16_384;
 
 // Letters and digits of scripts that are written with blanks between words. Chinese, Japanese and Thai are not: there a word may touch anything.
 const wordUnit = /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Nd}_]/u;
@@ -42,7 +42,7 @@ export const createLiteralMatcher = (patterns: readonly Pattern[]): Matcher => {
   const begins = new Uint8Array(65_536);
   for (const unit of root.next.keys()) begins[unit] = 1;
   return {
-    scan: async (text, limits, pause) => {
+    scan: async (text, limits, pace) => {
       const found: Found[] = [];
       const times = new Map<number, number>();
       const note = (entry: Entry, start: number, end: number) => {
@@ -55,8 +55,8 @@ export const createLiteralMatcher = (patterns: readonly Pattern[]): Matcher => {
       for (let start = 0; start < text.length && found.length < limits.total; start += 1) {
         steps += 1;
         if (steps >= sliceSteps) {
+          await pace(steps);
           steps = 0;
-          await pause();
         }
         if (begins[text.units[start] as number] === 0) continue;
         let node = root.next.get(text.units[start] as number);
@@ -66,6 +66,7 @@ export const createLiteralMatcher = (patterns: readonly Pattern[]): Matcher => {
           node = end < text.length ? node.next.get(text.units[end] as number) : undefined;
         }
       }
+      await pace(steps);
       return found;
     },
   };

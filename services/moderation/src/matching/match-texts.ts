@@ -3,38 +3,33 @@ import type { LoadedRules } from '../rules/live-rules.ts';
 import { type Rule, severities } from '../rules/rule.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { fold } from './fold.ts';
+import type { Pace } from './pace.ts';
 
 /** Most hits of an answer. */
 export const mostHits = 200;
 const limits = { perPattern: 8, total: 10_000 };
-/** Original units after which the event loop turns, also over many short texts. */
-const sliceUnits = 65_536;
-
-const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
+// What a text costs besides its units: memory and a scan are set up for it.
+const stepsPerText = 256;
 
 // What acts comes first, so that a cut list never loses it to what is only watched.
 const rank = ({ mode, severity }: Rule) => (mode === 'live' ? 10 : 0) + severities.indexOf(severity);
 
 /**
  * Matches texts against one rule set. Knows nothing of accounts; what leaves is rule, fingerprint and offset (in the text the hit is in),
- * never the text. At most `mostHits`, the weightiest first.
+ * never the text. At most `mostHits`, the weightiest first. Throws when the pace ends it.
  */
 export const matchTexts = async (
   texts: readonly string[],
   rules: LoadedRules,
   fingerprintKey: string,
+  pace: Pace,
 ): Promise<Hit[]> => {
   const hits: { rule: Rule; hit: Hit }[] = [];
   const times = new Map<number, number>();
-  let since = 0;
   for (const text of texts) {
-    since += text.length;
-    if (since > sliceUnits) {
-      since = 0;
-      await pause();
-    }
-    const folded = await fold(text, pause);
-    for (const found of await rules.matcher.scan(folded, limits, pause)) {
+    await pace(stepsPerText);
+    const folded = await fold(text, pace);
+    for (const found of await rules.matcher.scan(folded, limits, pace)) {
       // A word said very often must not use up the room of the others, in one text or over many.
       const said = (times.get(found.pattern) ?? 0) + 1;
       times.set(found.pattern, said);

@@ -1,5 +1,6 @@
 // The interface of a matcher, so that the thin literal scan can give way to an automaton without its callers noticing.
 import type { Folded } from './fold.ts';
+import type { Pace } from './pace.ts';
 
 /** word: no letter or digit of an alphabet may touch it; any: found anywhere, as is right for text written without blanks. */
 export type Boundary = 'word' | 'any';
@@ -13,6 +14,6 @@ export type Found = { readonly pattern: number; readonly start: number; readonly
 export type ScanLimits = { readonly perPattern: number; readonly total: number };
 
 export type Matcher = {
-  /** Occurrences in order of their start, within the limits. Lets the event loop turn while it scans. */
-  readonly scan: (text: Folded, limits: ScanLimits, pause: () => Promise<void>) => Promise<Found[]>;
+  /** Occurrences in order of their start, within the limits, at the pace of the match. */
+  readonly scan: (text: Folded, limits: ScanLimits, pace: Pace) => Promise<Found[]>;
 };

@@ -6,3 +6,7 @@ import { createHmac } from 'node:crypto';
  */
 export const blindIndex = (key: string, region: string, number: string): Buffer =>
   createHmac('sha256', key).update(`meridian|${region}|identity-number|${number}`).digest();
+
+/** The same for the attempts of one day: with another purpose and the day in it, it leads neither to a slot nor to another day. */
+export const attemptIndex = (key: string, region: string, day: string, number: string): Buffer =>
+  createHmac('sha256', key).update(`meridian|${region}|identity-attempt|${day}|${number}`).digest();

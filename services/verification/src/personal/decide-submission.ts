@@ -2,9 +2,11 @@ import { verificationApproved } from '@meridian/contracts/events/verification.ts
 import { assertNotFenced } from '@meridian/kit/account/fence.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { Schema } from '../db/schema.ts';
-import { blindIndex } from './blind-index.ts';
+import { attemptIndex, blindIndex } from './blind-index.ts';
 import type { VerificationDeps } from './deps.ts';
 import { registerDay } from './identity-number.ts';
+import type { Person } from './person.ts';
+import { giveBackSubjectAttempt, takeSubjectAttempt } from './subject-attempt.store.ts';
 import { findSubjectKey } from './subject-key.store.ts';
 import { closeSubmission, findSubmission, markForReview, openPerson, type Submission } from './submission.store.ts';
 import { decideOutcome, type RegistryOutcome, type SubmissionReason, type SubmissionState } from './submission.ts';
@@ -12,12 +14,38 @@ import { countAnswer, lockVerification, setPersonal, takeSlot } from './verifica
 
 export type Decided = { state: SubmissionState; reason: SubmissionReason | null };
 
-/** Approves the person of a submission if one of the person's slots is free; the event is part of the same transaction. */
-const approve = async (tx: Tx<Schema>, deps: VerificationDeps, submission: Submission, now: Date): Promise<Decided> => {
-  const { id, account_id: accountId } = submission;
-  const key = await findSubjectKey(tx, deps, accountId);
+const withoutLimit = 1_000_000;
+
+const personOf = async (tx: Tx<Schema>, deps: VerificationDeps, submission: Submission): Promise<Person> => {
+  const key = await findSubjectKey(tx, deps, submission.account_id);
   const person = key.state === 'active' ? openPerson(key.dataKey, deps.region, submission) : undefined;
-  if (!person) throw new Error(`submission ${id} is open but its person cannot be read`);
+  if (!person) throw new Error(`submission ${submission.id} is open but its person cannot be read`);
+  return person;
+};
+
+/** An attempt about the person was taken when the submission began; only a mismatch keeps it, and one found under review is one more. */
+const countAboutPerson = async (
+  tx: Tx<Schema>,
+  deps: VerificationDeps,
+  submission: Submission,
+  { person, mismatch, now }: { person: Person; mismatch: boolean; now: Date },
+): Promise<void> => {
+  const began = submission.state === 'pending';
+  const day = registerDay(began ? submission.created_at : now);
+  const subject = { index: attemptIndex(deps.blindIndexKey, deps.region, day, person.number), day };
+  if (began && !mismatch) await giveBackSubjectAttempt(tx, subject);
+  // It has happened: counted whatever the limit.
+  if (!began && mismatch) await takeSubjectAttempt(tx, subject, withoutLimit);
+};
+
+/** Approves the person of a submission if one of the person's slots is free; the event is part of the same transaction. */
+const approve = async (
+  tx: Tx<Schema>,
+  deps: VerificationDeps,
+  submission: Submission,
+  { person, now }: { person: Person; now: Date },
+): Promise<Decided> => {
+  const { id, account_id: accountId } = submission;
   const index = blindIndex(deps.blindIndexKey, deps.region, person.number);
   if (!(await takeSlot(tx, index, accountId, deps.rules.accountsPerPerson))) {
     const refused = { state: 'rejected', reason: 'identity_in_use' } as const;
@@ -57,7 +85,9 @@ export const decideSubmission = async (
   if (decision.next === 'keep') return { state: submission.state, reason: submission.reason };
   const answered = outcome !== 'provider_limit' && outcome !== 'provider_unavailable';
   if (answered) await countAnswer(tx, accountId, registerDay(now), outcome === 'mismatch');
-  if (decision.next === 'approve') return approve(tx, deps, submission, now);
+  const person = await personOf(tx, deps, submission);
+  await countAboutPerson(tx, deps, submission, { person, mismatch: outcome === 'mismatch', now });
+  if (decision.next === 'approve') return approve(tx, deps, submission, { person, now });
   if (decision.next === 'review') await markForReview(tx, submission, decision.reason, now);
   else await closeSubmission(tx, submissionId, { state: decision.state, reason: decision.reason, now });
   return { state: decision.state, reason: decision.reason };

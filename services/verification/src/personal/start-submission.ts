@@ -4,9 +4,11 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Schema } from '../db/schema.ts';
+import { attemptIndex } from './blind-index.ts';
 import type { VerificationDeps } from './deps.ts';
 import { nextRegisterDay, registerDay } from './identity-number.ts';
 import type { Person } from './person.ts';
+import { takeSubjectAttempt } from './subject-attempt.store.ts';
 import { provideSubjectKey } from './subject-key.store.ts';
 import { closeSubmission, findStanding, insertSubmission, sealPerson } from './submission.store.ts';
 import { attendedMs, mostAnswersPerDay } from './submission.ts';
@@ -16,8 +18,8 @@ export type StartSubmission = { accountId: string; person: Person; consentVersio
 
 /**
  * Writes down a submission before the registry is asked: what a crash interrupts is found and driven on by the sweeper. Refuses when the
- * account is verified, another submission is being checked, or the day's attempts are used. One under review is replaced: the person may
- * have found a slip. Answers the submission's id.
+ * account is verified, another submission is being checked, or the day's attempts are used, by the account or about the person. One under
+ * review is replaced: the person may have found a slip. Answers the submission's id.
  */
 export const startSubmission = async (
   tx: Tx<Schema>,
@@ -31,12 +33,18 @@ export const startSubmission = async (
   const standing = await findStanding(tx, accountId);
   if (standing?.state === 'pending')
     fail(verificationPending, { detail: 'Wait for the running check: read /v1/verification', retryAfter: 5 });
-  const { attempts, answers } = await findAttempts(tx, accountId, registerDay(now));
-  if (attempts >= deps.rules.attemptsPerDay || answers >= mostAnswersPerDay)
+  const day = registerDay(now);
+  const attemptsUsed = (detail: string) =>
     fail(verificationAttemptsUsed, {
-      detail: 'Check the document, then try again tomorrow (UTC+8)',
+      detail,
       retryAfter: Math.ceil((nextRegisterDay(now).getTime() - now.getTime()) / 1_000),
     });
+  const { attempts, answers } = await findAttempts(tx, accountId, day);
+  if (attempts >= deps.rules.attemptsPerDay || answers >= mostAnswersPerDay)
+    attemptsUsed('Check the document, then try again tomorrow (UTC+8)');
+  const subject = { index: attemptIndex(deps.blindIndexKey, deps.region, day, person.number), day };
+  if (!(await takeSubjectAttempt(tx, subject, deps.rules.attemptsPerDay)))
+    attemptsUsed('This number was tried as often as is allowed in a day; try again tomorrow (UTC+8)');
   if (standing) await closeSubmission(tx, standing.id, { state: 'superseded', reason: 'superseded', now });
 
   const id = newId('sub', deps.region, now);

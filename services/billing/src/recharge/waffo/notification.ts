@@ -9,6 +9,12 @@ import type { WaffoConfig } from './waffo.ts';
 
 const webhook = z.object({ eventType: z.string().min(1).max(64), result: z.unknown() });
 
+// What every other kind of message (REFUND_NOTIFICATION and its like) says of whose it is: a refund names the payment it gives back.
+const about = z.object({
+  origPaymentRequestId: z.string().max(32).optional(),
+  paymentRequestId: z.string().max(32).optional(),
+});
+
 const read = (rawBody: Buffer): z.infer<typeof webhook> => {
   try {
     return webhook.parse(JSON.parse(rawBody.toString('utf8')));
@@ -30,7 +36,11 @@ export const parseWaffoNotification = (
   const { eventType, result } = read(rawBody);
   // Webhooks carry no id of their own; a repetition has the same bytes.
   const eventId = createHash('sha256').update(rawBody).digest('hex');
-  if (eventType !== 'PAYMENT_NOTIFICATION') return { eventId, kind: eventType, orderNo: undefined, paid: undefined };
+  if (eventType !== 'PAYMENT_NOTIFICATION') {
+    const named = about.safeParse(result).data;
+    const orderNo = named?.origPaymentRequestId ?? named?.paymentRequestId;
+    return { eventId, kind: eventType, orderNo, paid: undefined };
+  }
   const order = orderAnswer.safeParse(result);
   if (!order.success) throw new NotificationRefused('unreadable', 'the webhook names no order');
   const { orderStatus, paymentRequestId } = order.data;

@@ -18,6 +18,8 @@ const message = z.object({
     associated_data: z.string().default(''),
   }),
 });
+// What every other kind of message (REFUND.SUCCESS and its like) says of whose it is.
+const about = z.object({ mchid: z.string().optional(), out_trade_no: z.string().max(32).optional() });
 type Resource = z.infer<typeof message>['resource'];
 
 const tagBytes = 16;
@@ -63,7 +65,11 @@ export const parseWechatPayNotification = (
   verifyWechatPay(config.WECHAT_PAY_PLATFORM_KEYS, now(), headers, rawBody);
   const { id, event_type: kind, resource } = parsed(message, rawBody.toString('utf8'), 'the notification');
   const text = decrypt(config.WECHAT_PAY_API_V3_KEY, resource);
-  if (kind !== 'TRANSACTION.SUCCESS') return { eventId: id, kind, orderNo: undefined, paid: undefined };
+  if (kind !== 'TRANSACTION.SUCCESS') {
+    const { mchid = config.WECHAT_PAY_MCHID, out_trade_no } = parsed(about, text, 'the resource');
+    if (mchid !== config.WECHAT_PAY_MCHID) throw new NotificationRefused('wrong_merchant', 'not of this merchant');
+    return { eventId: id, kind, orderNo: out_trade_no, paid: undefined };
+  }
   const content = parsed(transaction, text, 'the resource');
   const paid = paidOf(content, config);
   if (paid === undefined) throw new NotificationRefused('wrong_merchant', 'the payment is not one of this merchant');
