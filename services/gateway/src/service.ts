@@ -1,4 +1,5 @@
 // Composition root of the gateway: stateless, without a database.
+import { createOpenCalls } from '@meridian/client/open-calls.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { createStatelessPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { resolveRegion } from '@meridian/regions/region.ts';
@@ -8,7 +9,6 @@ import { createReservations } from './metering/reservations.ts';
 import { createSettlements } from './metering/settlements.ts';
 import { modelRoutes } from './models/models.routes.ts';
 import { renderOpenAiError } from './openai/render-error.ts';
-import { createOpenCalls } from './streams/open-calls.ts';
 import { createKeyChangeWatch } from './streams/watch-key-changes.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
@@ -43,6 +43,7 @@ export const startGateway = async (
   const billingUrl = config.BILLING_URL;
   const keyIssuanceUrl = config.KEY_ISSUANCE_URL;
   const calls = createOpenCalls(config.MAX_STREAMS);
+  const watch = createKeyChangeWatch({ call, log, calls, keyIssuanceUrl, silenceMs: config.KEY_CHANGES_SILENCE_MS });
   const settlements = createSettlements({ call, log, billingUrl, lost: () => lost.inc() });
   const reservations = createReservations({ call, log, keyIssuanceUrl });
   const upstream = createUpstream({
@@ -61,6 +62,7 @@ export const startGateway = async (
     ...platform,
     door,
     calls,
+    keyChanges: watch,
     upstream,
     settlements,
     reservations,
@@ -82,9 +84,12 @@ export const startGateway = async (
     models: profile.models.map((m) => m.model),
   });
 
-  const watch = createKeyChangeWatch({ call, log, calls, keyIssuanceUrl, silenceMs: config.KEY_CHANGES_SILENCE_MS });
-  const running = await platform.start();
+  // Before the door opens: the first call then seldom waits for the first news of keys.
   watch.start();
+  const running = await platform.start().catch(async (error: unknown) => {
+    await watch.stop();
+    throw error;
+  });
   return {
     ...running,
     // Streams get their time, then they are cut; what was delivered is settled before the process ends.

@@ -23,11 +23,13 @@ export const lookalike = (family: 'sk' | 'tp', region: string, seed = 'seed') =>
   return `${covered}${toBase62(BigInt(crc32(covered)), 6)}00000000`;
 };
 
-export const startHarness = async (env: Record<string, string> = {}) => {
+/** `mute`: key-issuance does not answer polls of changes from the beginning. */
+export const startHarness = async (env: Record<string, string> = {}, { mute = false } = {}) => {
   const region = 'cn';
   const log = createLog({ service: 'test', region, level: 'silent' });
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const neighbours = await startNeighbours({ region, gatewayKey: await exportJWK(pair.publicKey), log });
+  neighbours.state.mute = mute;
   const sandbox = await startSandbox({
     secrets: await createSandboxSecrets([region]),
     http: { port: 0 },
