@@ -19,6 +19,7 @@ import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoi
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Histogram, Registry } from 'prom-client';
+import { createCloser } from './close-server.ts';
 import { createClientErrorHandler, refusalOf } from './errors.ts';
 import { createHealth, type Health, healthRoutes } from './health.ts';
 import { type PipelineOptions, parseBody, type Route, toFastifyRoute } from './pipeline.ts';
@@ -193,16 +194,6 @@ const refuseOtherMethods = (app: FastifyInstance, routes: readonly { url: string
   }
 };
 
-// A connection whose last answer leaves after closing began would idle until its keep-alive ends (72 s), past any stop deadline.
-const closeServer = async (app: FastifyInstance): Promise<void> => {
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
-  try {
-    await app.close();
-  } finally {
-    clearInterval(sweep);
-  }
-};
-
 /** A server for one listener of a service. Nothing is open before `listen`. */
 export const createServer = (options: ServerOptions): HttpServer => {
   const render = options.render ?? renderProblem;
@@ -210,6 +201,7 @@ export const createServer = (options: ServerOptions): HttpServer => {
   const app = createApp(options, render);
   const routes = new Map<string, Route>();
   addHooks(app, options, render);
+  const close = createCloser(app);
   // Before the plugins: their hooks (flood guard, pressure) must not touch health.
   app.register(async (child) =>
     healthRoutes(child, health, options.listener === 'internal' ? options.metrics?.registry : undefined),
@@ -243,6 +235,6 @@ export const createServer = (options: ServerOptions): HttpServer => {
       const shown = host.includes(':') ? `[${host}]` : host;
       return { host, port: bound.port, url: `${options.tls ? 'https' : 'http'}://${shown}:${bound.port}` };
     },
-    close: () => closeServer(app),
+    close,
   };
 };
