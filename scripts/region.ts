@@ -1,9 +1,10 @@
-// npm run region: draws and rotates the secrets and certificates of a region's container stack.
+// npm run region: draws and rotates the secrets and certificates of a region's container stack, and of gateways outside it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { profileSchema } from '@meridian/regions/profile.ts';
 import { profiles } from '@meridian/regions/region.ts';
+import { issueGatewayCertificate } from './region/gateway-certificate.ts';
 import { initRegion } from './region/init-region.ts';
 import { initSandbox, writeTrust } from './region/init-sandbox.ts';
 import { defaultPort, localDirectory, placesOf } from './region/layout.ts';
@@ -13,6 +14,7 @@ import { containerUser } from './region/store.ts';
 const root = new URL('../', import.meta.url).pathname;
 const help = `Usage: npm run region -- init <id> [--sandbox] [--port N] [--profile FILE]
        npm run region -- rotate <id> <what>
+       npm run region -- certificate <id> gateway.<name>
 
 init draws what the stack of region <id> needs into infra/regions/<id>.env and infra/regions/<id>/ (mode 0600, ignored by git).
 Nothing that is there is drawn again. Regions that come with Meridian: ${Object.keys(profiles).join(', ')}.
@@ -29,6 +31,10 @@ rotate replaces secrets of a running region and says what to run next (docs/oper
 ${Object.entries(rotations)
   .map(([name, { text }]) => `  ${name.padEnd(14)}${text}`)
   .join('\n')}
+
+certificate issues key and certificate of a gateway of your own into infra/regions/<id>/gateway.<name>/ (gateway.key, gateway.crt, ca.crt), signed
+by the region's authority, for 397 days; again: anew. Other names are refused, as they are those of services (docs/operations.md, "A gateway of
+your own"). rotate issues them anew too.
 `;
 
 const { values, positionals } = parseArgs({
@@ -96,11 +102,23 @@ const init = async (id: string) => {
     );
 };
 
+const certificate = async (id: string, name: string) => {
+  const places = placesOf(regions, id);
+  if (!existsSync(places.envFile))
+    throw new Error(`region ${id} has not been drawn here: npm run region -- init ${id}`);
+  const { folder, renewed } = await issueGatewayCertificate(places, id, name);
+  console.log(`${name} of region ${id}: key and certificate ${renewed ? 'issued anew' : 'issued'} in ${shown(folder)}. Now:
+  bring the folder to the machine of that gateway, by a way nobody else reads
+  a proxy that asks /internal/v1/keys/authorize: add ${name} to GATEWAY_CERTIFICATES of key-issuance, in
+    ${shown(join(places.of('key-issuance'), 'GATEWAY_CERTIFICATES'))} (names with commas; without the file: gateway), and recreate key-issuance`);
+};
+
 const main = async () => {
   const [command, id, what, ...rest] = positionals;
   if (values.help) return console.log(help);
   if (!id || !/^[a-z]{2,12}$/.test(id) || id === 'sandbox' || rest.length > 0) throw new Error(`\n${help}`);
   if (command === 'init' && what === undefined) return init(id);
+  if (command === 'certificate' && what !== undefined) return certificate(id, what);
   if (command !== 'rotate' || what === undefined || !(what in rotations)) throw new Error(`\n${help}`);
   const places = placesOf(regions, id);
   if (!existsSync(places.envFile))

@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { endpoint, type ServiceName } from '@meridian/contracts/endpoint.ts';
@@ -44,21 +45,21 @@ describe('mutual TLS between services', () => {
   let authority: Authority;
   let server: HttpServer;
   let baseUrl: string;
+  const serverOptions = {
+    service: 'billing',
+    region: 'cn',
+    log,
+    now: () => new Date(),
+    trustedProxies: [],
+    corsOrigins: [],
+    listener: 'internal',
+    production: true,
+    // The token's text stands for its issuer: tokens themselves are tested in kit.
+    verifyService: async (token: string) => ({ caller: token as ServiceName }),
+  } as const;
   beforeAll(async () => {
     authority = await openAuthority(join(folder, 'cn-ca'), 'cn');
-    server = createServer({
-      service: 'billing',
-      region: 'cn',
-      log,
-      now: () => new Date(),
-      trustedProxies: [],
-      corsOrigins: [],
-      listener: 'internal',
-      production: true,
-      tls: await tlsOf(authority, 'billing'),
-      // The token's text stands for its issuer: tokens themselves are tested in kit.
-      verifyService: async (token) => ({ caller: token as ServiceName }),
-    });
+    server = createServer({ ...serverOptions, tls: await tlsOf(authority, 'billing') });
     route(server, readThing, async ({ auth }) => ({ status: 200, body: { caller: auth.caller } }));
     const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
     baseUrl = `https://localhost:${port}`;
@@ -92,6 +93,34 @@ describe('mutual TLS between services', () => {
   test("a caller that trusts another region's authority does not speak to this server", async () => {
     const foreign = await openAuthority(join(folder, 'global-ca'), 'global');
     expect(await callAs(await tlsOf(authority, 'identity', foreign.bundle()), 'identity')).toBe('unreachable');
+  });
+  test('a listener that closes serves what runs, however long, and drops a connection that nothing was asked on', async () => {
+    const entered = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const tls = await tlsOf(authority, 'billing');
+    const closing = createServer({ ...serverOptions, tls });
+    route(closing, readThing, async ({ auth }) => {
+      entered.resolve();
+      await gate.promise;
+      return { status: 200, body: { caller: auth.caller } };
+    });
+    const { port } = await closing.listen({ host: '127.0.0.1', port: 0 });
+    const unused = connect({ port, host: '127.0.0.1', servername: 'localhost', ...tls });
+    await new Promise((resolve) => unused.once('secureConnect', resolve));
+    const ended = new Promise((resolve) => unused.once('close', resolve));
+    const dispatcher = regionDispatcher(await tlsOf(authority, 'identity'));
+    const running = call(readThing, {
+      baseUrl: `https://localhost:${port}`,
+      token: 'identity',
+      ...(dispatcher && { dispatcher }),
+    });
+    await entered.promise;
+    const closed = closing.close();
+    await ended;
+    gate.resolve();
+    expect((await running).body.caller).toBe('identity');
+    await closed;
+    await dispatcher?.close();
   });
   test('while an authority is replaced both are believed; afterwards the old one is not', async () => {
     const ca = join(folder, 'rotated-ca');

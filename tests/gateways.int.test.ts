@@ -90,6 +90,8 @@ describeNeeding('nginx', program !== undefined, 'nginx with auth_request', () =>
       body: '{"model":"m","messages":[]}',
     });
     const answer = (await response.json()) as Record<string, unknown>;
+    // Whoever is refused, or let in, is not told that the door is broken: only a door that is says so.
+    if (door === nginx) expect(response.headers.get('x-meridian-door')).toBeNull();
     return { status: response.status, headers: response.headers, error: answer.error as Told['error'], answer };
   };
   const bearer = (secret: string) => ask({ authorization: `Bearer ${secret}` });
@@ -219,6 +221,7 @@ describeNeeding('nginx', program !== undefined, 'nginx with auth_request', () =>
       const told = await ask({ authorization: `Bearer ${key.secret}` }, door);
       expect([told.status, told.error.code]).toEqual([503, 'unavailable']);
       expect(told.headers.get('retry-after')).toBe('1');
+      expect(told.headers.get('x-meridian-door')).toBeNull();
     } finally {
       await door.stop();
     }

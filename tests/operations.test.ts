@@ -1,6 +1,8 @@
 // Every command of docs/operations.md is run by a test, or stands in a block that says it is not.
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { internalPort } from '../scripts/region/layout.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const blocks = [...read('docs/operations.md').matchAll(/^```([a-z][a-z -]*)\n([\s\S]*?)^```/gm)].map(
@@ -16,6 +18,10 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
   'npm run images': { file: 'tests/support/compose-stack.ts', by: "script('images')" },
   'npm run image': { file: 'tests/support/compose-stack.ts', by: "script('image')" },
   'npm run region -- init <id> --sandbox': { file: 'tests/support/compose-stack.ts', by: "'init', id, '--sandbox'" },
+  'npm run region -- certificate <id> gateway.edge-1': {
+    file: 'scripts/test/region.int.test.ts',
+    by: "'certificate', 'cn', 'gateway.edge-1'",
+  },
   'docker compose up --detach --wait': { file: 'tests/support/compose-stack.ts', by: "'up', '--detach', '--wait'" },
   'npm run journey -- --base <url> --sandbox <url> --ca <file>': {
     file: 'tests/support/compose-stack.ts',
@@ -37,7 +43,7 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
 
 const general = (line: string) =>
   line
-    .replace(/\b(init|rotate) (cn|global)\b/, '$1 <id>')
+    .replace(/\b(init|rotate|certificate) (cn|global)\b/, '$1 <id>')
     .replace(/\b(cn|global)-(billing-db|edge)\b/, '<id>-$2')
     .replaceAll(/https:\S+/g, '<url>')
     .replace(/--ca \S+/, '--ca <file>');
@@ -54,3 +60,18 @@ test.each([...new Set(blocks.filter(({ kind }) => kind === 'sh').flatMap(({ line
     expect(read(found?.file as string)).toContain(found?.by);
   },
 );
+
+test('the file for gateways on other machines opens what they call, at the port that services have, and gives no way out', () => {
+  const { services, networks } = parse(read('infra/compose/gateways.yml')) as {
+    services: Record<string, { networks: string[]; ports: string[] }>;
+    networks: Record<string, { driver_opts: Record<string, string> }>;
+  };
+  expect(Object.keys(services)).toEqual(['key-issuance', 'billing', 'moderation']);
+  const stack = parse(read('infra/compose/region.yml'), { merge: true }) as { services: Record<string, unknown> };
+  for (const [name, { networks: joined, ports }] of Object.entries(services)) {
+    expect(stack.services).toHaveProperty([name]);
+    expect(joined).toEqual(['gateways']);
+    expect(ports).toEqual([expect.stringMatching(new RegExp(`^\\$\\{GATEWAYS_ADDRESS\\b.*:${internalPort}$`))]);
+  }
+  expect(networks.gateways?.driver_opts).toEqual({ 'com.docker.network.bridge.enable_ip_masquerade': 'false' });
+});

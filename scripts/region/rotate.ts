@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RegionSecrets } from '@meridian/testkit/embedded/secrets.ts';
 import { forgetRetired, openAuthority, retireAuthority } from './certificates.ts';
+import { renewGatewayCertificates } from './gateway-certificate.ts';
 import { regionSecrets, writeDatabaseAccess } from './init-region.ts';
 import { authorityFolder, issueCertificates } from './issue-certificates.ts';
 import { databaseNames, type RegionPlaces, storedServices } from './layout.ts';
@@ -30,28 +31,31 @@ const stack = (id: string) =>
   `docker compose -p meridian-${id} --env-file infra/regions/${id}.env -f infra/compose/region.yml`;
 const recreate = (id: string) => `${stack(id)} up --detach --force-recreate --wait`;
 
-const newCertificates = async (places: RegionPlaces, id: string) =>
-  issueCertificates(places, await openAuthority(authorityFolder(places), id), publicHosts(places));
+/** Returns what is to be done for gateways of the operator's own: their machines are not part of the stack. */
+const newCertificates = async (places: RegionPlaces, id: string): Promise<string[]> => {
+  const authority = await openAuthority(authorityFolder(places), id);
+  await issueCertificates(places, authority, publicHosts(places));
+  const folders = await renewGatewayCertificates(places, authority);
+  return folders.map((folder) => `# bring ${folder} to the machine of that gateway, and let it read its files again`);
+};
 
 /** Does one rotation and returns the commands that bring it into effect, in order. */
 export const rotate = async (places: RegionPlaces, id: string, what: Rotation): Promise<string[]> => {
   const ca = authorityFolder(places);
   if (what === 'certificates') {
-    await newCertificates(places, id);
-    return [recreate(id)];
+    return [...(await newCertificates(places, id)), recreate(id)];
   }
   if (what === 'ca') {
     if (existsSync(join(ca, 'old-ca.crt')))
       throw new Error(`a CA is being replaced already: npm run region -- rotate ${id} ca-finish comes first`);
     retireAuthority(ca);
-    await newCertificates(places, id);
-    return [recreate(id), `npm run region -- rotate ${id} ca-finish`];
+    const gateways = await newCertificates(places, id);
+    return [recreate(id), ...gateways, `npm run region -- rotate ${id} ca-finish`];
   }
   if (what === 'ca-finish') {
     if (!existsSync(join(ca, 'old-ca.crt'))) throw new Error('no CA is being replaced');
     forgetRetired(ca);
-    await newCertificates(places, id);
-    return [recreate(id)];
+    return [...(await newCertificates(places, id)), recreate(id)];
   }
   const kept = regionSecrets(places);
   const password = () => randomBytes(32).toString('base64url');

@@ -376,6 +376,17 @@ const seeErasure: Step = {
   },
 };
 
+/** A new person with money and a key, by the same steps, for tests that go on from there. */
+export const newCustomer = async ({ base, sandbox }: JourneyOptions): Promise<JourneyState> => {
+  const s = { outside: outsideWorld(sandbox), base } as JourneyState;
+  await readRegion.run(s);
+  await register.run(s);
+  if (s.region.realName.policy === 'required') await passRealName.run(s);
+  await rechargeAndPay.run(s);
+  await createKey.run(s);
+  return s;
+};
+
 /** The steps of the main job in the region that `state.region` describes; the first step must have run. */
 const stepsAfterRegion = (s: JourneyState): Step[] => [
   register,

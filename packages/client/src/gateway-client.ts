@@ -1,11 +1,11 @@
 // What an operator's own gateway asks of a region: docs/integration.md shows in which order.
 import { createHold, extendHold, releaseHold, settleHold } from '@meridian/contracts/billing.ts';
 import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoint.ts';
-import { listKeyChanges, verifyKey } from '@meridian/contracts/key-issuance.ts';
+import { listKeyChanges, reportKeyUsage, verifyKey } from '@meridian/contracts/key-issuance.ts';
 import { matchText, scoreHits } from '@meridian/contracts/moderation.ts';
 import type { Dispatcher } from 'undici';
-import type { z } from 'zod';
 import { type CallAnswer, type CallOptions, call } from './client.ts';
+import { type ChangeListener, followKeyChanges } from './follow-key-changes.ts';
 
 export type GatewayClientOptions = {
   /** Internal addresses of the three services a gateway calls. */
@@ -14,44 +14,15 @@ export type GatewayClientOptions = {
   readonly tokenFor: (audience: ServiceName) => Promise<string>;
   /** With the gateway's client certificate, where mutual TLS is on. */
   readonly dispatcher?: Dispatcher;
-  /** For one call; default 3 s. */
+  /** For one call; default 4.5 s, above the deadlines that the services keep, so that their own refusal is heard. */
   readonly timeoutMs?: number;
 };
-
-export type KeyChange = z.output<(typeof listKeyChanges)['answers'][200]>['changes'][number];
-
-export type ChangeListener = {
-  /** Open streams of these keys (or, without a key id, of the whole account) must end now. */
-  readonly onChanges: (changes: readonly KeyChange[]) => void;
-  /** Nothing was heard for `silenceMs`: every open stream must end, as nobody knows whether it may go on. Called once per silence. */
-  readonly onSilence: () => void;
-  /** Told of every failed poll; polling goes on. */
-  readonly onError?: (error: unknown) => void;
-  /** Default 10 s. */
-  readonly silenceMs?: number;
-  readonly signal: AbortSignal;
-};
-
-const pollSeconds = 5;
-const pollGraceMs = 3_000;
-const retryMs = 250;
-
-const pause = (ms: number, signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 
 type Body<E extends EndpointDefinition> = CallOptions<E> extends { readonly body: infer B } ? B : never;
 
 /** Every function resolves with a declared answer or throws ProblemError (branch on `code`) or TransportError; none retries. */
 export const createGatewayClient = (options: GatewayClientOptions) => {
-  const { addresses, tokenFor, dispatcher, timeoutMs = 3_000 } = options;
+  const { addresses, tokenFor, dispatcher, timeoutMs = 4_500 } = options;
   const ask = async <E extends EndpointDefinition>(
     endpoint: E,
     parts: Record<string, unknown>,
@@ -63,40 +34,11 @@ export const createGatewayClient = (options: GatewayClientOptions) => {
     return (await call(endpoint, given)).body;
   };
 
-  const changes = async ({ onChanges, onSilence, onError, silenceMs = 10_000, signal }: ChangeListener) => {
-    let after: string | undefined;
-    let heard = performance.now();
-    let told = false;
-    const watch = setInterval(
-      () => {
-        if (told || performance.now() - heard < silenceMs) return;
-        told = true;
-        onSilence();
-      },
-      Math.min(250, silenceMs / 4),
-    );
-    try {
-      while (!signal.aborted) {
-        try {
-          const query = { wait: pollSeconds, ...(after !== undefined && { after }) };
-          const news = await ask(listKeyChanges, { query, signal, timeoutMs: pollSeconds * 1_000 + pollGraceMs });
-          after = news.position;
-          heard = performance.now();
-          told = false;
-          if (news.changes.length > 0) onChanges(news.changes);
-        } catch (error) {
-          if (signal.aborted) return;
-          onError?.(error);
-          await pause(retryMs, signal);
-        }
-      }
-    } finally {
-      clearInterval(watch);
-    }
-  };
-
   return {
-    /** Is the key good, now. Never keep the answer: it is true of the moment it was given. */
+    /**
+     * Is the key good, now. Never keep the answer: it is true of the moment it was given. Say model, endpoint and address of every call: a key
+     * that is bound to some is refused where the question does not tell.
+     */
     verify: (question: Body<typeof verifyKey>) => ask(verifyKey, { body: question }),
     /** Hits of texts against the live rules; needs no account, so it runs beside `verify`. */
     match: (texts: readonly string[]) => ask(matchText, { body: { texts } }),
@@ -110,8 +52,10 @@ export const createGatewayClient = (options: GatewayClientOptions) => {
     settle: (requestId: string, body: Body<typeof settleHold>) => ask(settleHold, { params: { requestId }, body }),
     /** Instead of `settle` when nothing was delivered. */
     release: (requestId: string) => ask(releaseHold, { params: { requestId }, body: {} }),
-    /** The long poll; resolves when `signal` is aborted. Start it before the first call is let in. */
-    changes,
+    /** Puts right what `verify` reserved, where it answered `reservedAt`; best effort: unsaid, the estimate counts until its window ends. */
+    reportUsage: (usage: Body<typeof reportKeyUsage>) => ask(reportKeyUsage, { body: usage }),
+    /** The long poll, from now on. Let the first call in when its `ready` has resolved. */
+    changes: (listener: ChangeListener) => followKeyChanges((poll) => ask(listKeyChanges, poll), listener),
   };
 };
 

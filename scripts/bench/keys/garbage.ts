@@ -1,82 +1,102 @@
-// A flood of keys that were never issued: what it costs the database, and what good keys notice of it.
-import { verifyKey } from '@meridian/key-issuance/keys/verify-key.ts';
-import { createLog } from '@meridian/kit/telemetry/log.ts';
+// A flood of keys that were never issued: what good keys notice of it, and what it costs the database. Over HTTP, a million of them in all.
 import pg from 'pg';
 import { orderOf } from './seed.ts';
 import { keyCount, type Stage } from './stage.ts';
-import { type LoadJob, type LoadReport, startChild } from './wire.ts';
+import { type Child, type LoadJob, type LoadReport, startChild } from './wire.ts';
 
 const flood = 1_000_000;
-const statisticsMs = 1_200;
+const floodSeconds = 300;
+/** Many short pairs: what else the machine does falls on both of a pair alike, and the median drops what does not. */
+const pairs = 20;
+const besideSeconds = 1.25;
+const besideConnections = 16;
+const floodConnections = 64;
+/** A server process of PostgreSQL hands its counts on after 10 s without work at the latest. */
+const countsKnownMs = 11_000;
 
-const limits = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null };
-
-/** Reads caused by a million garbled keys, counted where every read passes. */
-export const garbageReads = async ({ keys }: Pick<Stage, 'keys'>): Promise<number> => {
-  let reads = 0;
-  const deps = {
-    region: 'cn',
-    now: () => new Date(),
-    log: createLog({ service: 'bench', region: 'cn', level: 'silent' }),
-    peppers: { current: 1, secretOf: () => 'a-pepper-for-the-bench-of-keys' },
-    baseUrlOf: () => 'https://model.example/v1',
-    appealUrl: 'https://appeal.example',
-    accountModelLimits: { of: new Map(), others: limits },
-    factsOf: async () => {
-      reads += 1;
-      return undefined;
-    },
-    takeRates: () => Promise.reject(new Error('a garbled key was counted')),
-    used: () => undefined,
-  };
-  for (let i = 0; i < flood; i += 1) {
-    const { secret } = keys[i % keys.length] as { secret: string };
-    // Every character of secret, checksum and tag in turn, the family and region left as they are.
-    const at = secret.length - 1 - (i % 46);
-    const key = `${secret.slice(0, at)}${secret[at] === 'a' ? 'b' : 'a'}${secret.slice(at + 1)}`;
-    const verdict = await verifyKey(deps, { key, product: 'payg' });
-    if (verdict.valid) throw new Error('a garbled key was accepted');
-  }
-  return reads;
-};
-
-const committed = async (url: string): Promise<number> => {
-  // The server publishes its statistics about once a second.
-  await new Promise((resolve) => setTimeout(resolve, statisticsMs));
+/** How often the table that every read of a key begins with was read. */
+const readsSoFar = async (url: string): Promise<number> => {
+  await new Promise((resolve) => setTimeout(resolve, countsKnownMs));
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const { rows } = await client.query(
-      'select xact_commit::float8 as n from pg_stat_database where datname = current_database()',
+    const { rows } = await client.query<{ n: number }>(
+      `select (idx_scan + seq_scan)::float8 as n from pg_stat_user_tables where relname = 'api_key_secret'`,
     );
-    return rows[0].n as number;
+    return rows[0]?.n ?? 0;
   } finally {
     await client.end();
   }
 };
 
-/** p99 of good keys alone and beside as many garbled ones as the server takes; and transactions per call of garbage alone. */
-export const underGarbage = async (stage: Stage, seconds: number) => {
+export type GarbageReport = {
+  /** One per pair: p99 of good keys beside calls with garbage, against beside as many calls a second with good keys. */
+  readonly p99Ratios: readonly number[];
+  readonly p99BesideGarbage: readonly number[];
+  readonly p99BesideGood: readonly number[];
+  readonly calls: number;
+  readonly reads: number;
+};
+
+export const underGarbage = async (stage: Stage, progress: (line: string) => void): Promise<GarbageReport> => {
   const second = startChild('./load.ts');
+  const orders = [orderOf(keyCount, 'uniform', 0, 100_000), orderOf(keyCount, 'uniform', 1, 100_000)] as const;
+  const job = async (
+    garbage: 0 | 1,
+    load: Pick<LoadJob, 'connections' | 'seconds'> & Partial<LoadJob>,
+  ): Promise<LoadJob> => ({
+    url: stage.keyIssuance.url,
+    path: '/internal/v1/keys/verify',
+    token: await stage.token(),
+    bodies: stage.questions,
+    order: orders[garbage],
+    maxRequests: 400_000,
+    ...load,
+  });
+  /** Answers of another kind would not be what is measured. */
+  const ask = async (child: Child, what: LoadJob, valid: boolean): Promise<LoadReport> => {
+    const report = await child.ask<LoadReport>(what);
+    if (report.failed > 0 || report.valid !== (valid ? report.requests : 0))
+      throw new Error(`of ${report.requests} calls ${report.valid} were valid and ${report.failed} not answered`);
+    return report;
+  };
   try {
-    const job = async (garbage: number, connections: number): Promise<LoadJob> => ({
-      url: stage.keyIssuance.url,
-      path: '/internal/v1/keys/verify',
-      token: await stage.token(),
-      bodies: stage.questions,
-      order: orderOf(keyCount, 'uniform', garbage, 100_000),
-      connections,
-      seconds,
-      maxRequests: 400_000,
-    });
-    const good = await job(0, 16);
-    const garbage = await job(1, 16);
-    const alone = await stage.load.ask<LoadReport>(good);
-    const [beside] = await Promise.all([stage.load.ask<LoadReport>(good), second.ask<LoadReport>(garbage)]);
-    const before = await committed(stage.databaseUrl);
-    const only = await second.ask<LoadReport>(garbage);
-    const transactions = (await committed(stage.databaseUrl)) - before;
-    return { alone: alone.p99, beside: beside.p99, transactionsPerCall: transactions / only.requests };
+    const [p99BesideGarbage, p99BesideGood]: [number[], number[]] = [[], []];
+    let calls = 0;
+    const begun = await readsSoFar(stage.databaseUrl);
+    const load = { connections: besideConnections, seconds: besideSeconds };
+    for (let pair = 1; pair <= pairs; pair += 1) {
+      // Measured by the same load generator each time; the other one makes the company.
+      const beside = async (company: LoadJob, valid: boolean) =>
+        Promise.all([ask(stage.load, await job(0, load), true), ask(second, company, valid)]);
+      const [underGood, others] = await beside(await job(0, load), true);
+      const perSecond = others.requests / others.seconds;
+      const [underGarbage, flooded] = await beside(await job(1, { ...load, perSecond }), false);
+      calls += flooded.requests;
+      p99BesideGood.push(underGood.p99);
+      p99BesideGarbage.push(underGarbage.p99);
+    }
+    const before = await readsSoFar(stage.databaseUrl);
+    if (before === begun)
+      throw new Error('reads of good keys are not counted, so those of garbage would not be either');
+    const until = performance.now() + floodSeconds * 1_000;
+    while (calls < flood && performance.now() < until) {
+      const part = await job(1, {
+        connections: floodConnections,
+        seconds: 20,
+        maxRequests: Math.min(400_000, flood - calls),
+      });
+      calls += (await ask(second, part, false)).requests;
+    }
+    const reads = (await readsSoFar(stage.databaseUrl)) - before;
+    progress(`keys: ${calls} garbled keys over HTTP, ${reads} reads`);
+    return {
+      p99Ratios: p99BesideGarbage.map((p99, i) => p99 / (p99BesideGood[i] as number)),
+      p99BesideGarbage,
+      p99BesideGood,
+      calls,
+      reads,
+    };
   } finally {
     await second.stop();
   }

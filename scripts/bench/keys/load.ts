@@ -27,12 +27,19 @@ const run = async (job: LoadJob): Promise<LoadReport> => {
       socket.setNoDelay(true);
       let received = '';
       let sentAt = 0;
-      const next = () => {
-        if (sent >= job.maxRequests || performance.now() > until) return socket.end(() => resolve());
-        const body = bodies[job.order[sent % job.order.length] as number] as string;
-        sent += 1;
+      const send = (slot: number) => {
+        const body = bodies[job.order[slot % job.order.length] as number] as string;
         sentAt = performance.now();
         socket.write(`${head}${body.length}\r\n\r\n${body}`);
+      };
+      const next = () => {
+        const now = performance.now();
+        const slot = sent;
+        const due = job.perSecond === undefined ? now : began + (slot * 1_000) / job.perSecond;
+        if (slot >= job.maxRequests || Math.max(now, due) > until) return socket.end(() => resolve());
+        sent += 1;
+        if (due > now) setTimeout(send, due - now, slot);
+        else send(slot);
       };
       socket.on('data', (chunk) => {
         received += chunk.toString('latin1');

@@ -54,24 +54,24 @@ const over = async (
   return { accepted, tried, milliseconds };
 };
 
-const verifyAt =
-  (url: string, token: () => Promise<string>) =>
-  async ({ secret }: SeededKey) => {
-    const { body } = await request(`${url}/internal/v1/keys/verify`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token()}` },
-      body: JSON.stringify({ key: secret, product: 'payg' }),
-    });
-    return ((await body.json()) as { valid: boolean }).valid;
-  };
+const post = async (url: string, token: string, body: object) => {
+  const answer = await request(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  });
+  return (await answer.body.json()) as { valid: boolean; keyId: string | null };
+};
 
 /** `keys` are used up. */
 export const revokeToReject = async (stage: Stage, keys: readonly SeededKey[]) => {
   const { keyIssuance, betterAuth, tokens } = stage;
   const kept = await stage.token();
+  const ask = (url: string, { secret }: SeededKey) =>
+    post(`${url}/internal/v1/keys/verify`, kept, { key: secret, product: 'payg', model: null });
   const ours = await over(
     keys,
-    verifyAt(keyIssuance.url, async () => kept),
+    async (key) => (await ask(keyIssuance.url, key)).valid,
     async ({ accountId, keyId }) =>
       call(revokeKey, {
         baseUrl: keyIssuance.publicUrl as string,
@@ -79,17 +79,12 @@ export const revokeToReject = async (stage: Stage, keys: readonly SeededKey[]) =
         token: await tokens.userToken({ accountId }),
       }),
   );
+  const idOf = new Map<SeededKey, string | null>();
+  for (const key of keys) idOf.set(key, (await ask(betterAuth.url, key)).keyId);
   const theirs = await over(
     keys,
-    verifyAt(betterAuth.url, async () => 'none'),
-    async ({ secret }) => {
-      const { body } = await request(`${betterAuth.url}/revoke`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ key: secret }),
-      });
-      await body.dump();
-    },
+    async (key) => (await ask(betterAuth.url, key)).valid,
+    (key) => post(`${betterAuth.url}/revoke`, kept, { keyId: idOf.get(key) }),
   );
   return { ours, theirs };
 };

@@ -7,9 +7,10 @@ import { answerParent, cpuSoFar } from './wire.ts';
 
 type Auth = {
   readonly api: {
-    readonly signUpEmail: (o: { body: Record<string, string> }) => Promise<{ user: { id: string } }>;
+    readonly signUpEmail: (o: { body: Record<string, string>; asResponse: true }) => Promise<Response>;
     readonly createApiKey: (o: { body: Record<string, unknown> }) => Promise<{ id: string; key: string }>;
     readonly verifyApiKey: (o: { body: { key: string } }) => Promise<{ valid: boolean; key: { id: string } | null }>;
+    readonly deleteApiKey: (o: { body: { keyId: string }; headers: Headers }) => Promise<{ success: boolean }>;
   };
 };
 type Pool = {
@@ -51,30 +52,42 @@ const start = async ({ folder, databaseUrl, secrets }: Setup) => {
   ]);
   const db: Pool = new pg.default.Pool({ connectionString: databaseUrl, max: 10 });
   pool = db;
-  const options = {
+  const optionsWith = (plugin: object) => ({
     database: db,
     secret: createHash('sha256').update(databaseUrl).digest('hex'),
     baseURL: 'http://127.0.0.1',
     emailAndPassword: { enabled: true },
     telemetry: { enabled: false },
     logger: { disabled: true },
-    // Without its default limit of 10 calls a day, and without counting: its fastest setting.
-    plugins: [apiKey({ rateLimit: { enabled: false } })],
-  };
-  await (await getMigrations(options)).runMigrations();
-  const auth: Auth = betterAuth(options);
-  const { user } = await auth.api.signUpEmail({
+    plugins: [plugin],
+  });
+  // Without its default limit of 10 calls a day, and without counting: its fastest setting.
+  const unlimited = optionsWith(apiKey({ rateLimit: { enabled: false } }));
+  await (await getMigrations(unlimited)).runMigrations();
+  const auth: Auth = betterAuth(unlimited);
+  // As it comes: 10 calls a day for each key, counted with every call. The same rows serve both.
+  const limited: Auth = betterAuth(optionsWith(apiKey()));
+  const signedUp = await auth.api.signUpEmail({
     body: { email: 'bench@example.com', password: 'bench-of-keys-1', name: 'b' },
+    asResponse: true,
   });
-  const { id } = await auth.api.createApiKey({ body: { userId: user.id, name: 'k' } });
+  const { user } = (await signedUp.json()) as { user: { id: string } };
+  const cookie = signedUp.headers
+    .getSetCookie()
+    .map((one) => one.split(';')[0])
+    .join('; ');
+  const { id } = await limited.api.createApiKey({ body: { userId: user.id, name: 'k' } });
   await copyKeys(db, id, secrets);
-  app.post('/internal/v1/keys/verify', async (request) => {
-    const { valid, key } = await auth.api.verifyApiKey({ body: { key: (request.body as { key: string }).key } });
+  const verifyBy = async ({ api }: Auth, body: unknown) => {
+    const { valid, key } = await api.verifyApiKey({ body: { key: (body as { key: string }).key } });
     return { valid, keyId: key?.id ?? null };
-  });
-  // What its own deletion does to the table; the plugin keeps nothing in memory in this mode.
+  };
+  app.post('/internal/v1/keys/verify', (request) => verifyBy(auth, request.body));
+  app.post('/limited/verify', (request) => verifyBy(limited, request.body));
   app.post('/revoke', async (request) => {
-    await db.query('delete from apikey where key = $1', [hashOf((request.body as { key: string }).key)]);
+    const { keyId } = request.body as { keyId: string };
+    const { success } = await auth.api.deleteApiKey({ body: { keyId }, headers: new Headers({ cookie }) });
+    if (!success) throw new Error('better-auth did not delete the key');
     return { revoked: true };
   });
   return { url: await app.listen({ host: '127.0.0.1', port: 0 }) };

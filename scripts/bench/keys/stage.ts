@@ -14,7 +14,11 @@ import type { Setup } from './serve-better-auth.ts';
 import { type Child, type ServerReport, startChild } from './wire.ts';
 
 export const keyCount = 100_000;
+/** Keys beside those, to be revoked and fenced. */
+export const sparedKeys = { revoked: 40, fenced: 8_000 };
 const region = 'cn';
+/** Below the 60 s that a token is good for by more than any load takes. */
+const tokenReuseMs = 20_000;
 const issuer = 'http://bench.test';
 /** The pins of docs: a looser set does not resolve. */
 const peers = [
@@ -49,7 +53,17 @@ export const openStage = async (progress: (line: string) => void) => {
     const databaseUrl = postgres.url('keys');
     await migrate({ url: databaseUrl, migrations, log: createLog({ service: 'bench', region, level: 'silent' }) });
     progress(`keys: making ${keyCount} keys`);
-    const keys: SeededKey[] = await seedKeys(databaseUrl, region, secrets, keyCount);
+    const made: SeededKey[] = await seedKeys(
+      databaseUrl,
+      region,
+      secrets,
+      keyCount + sparedKeys.revoked + sparedKeys.fenced,
+    );
+    const keys = made.slice(0, keyCount);
+    const spare = {
+      revoked: made.slice(keyCount, keyCount + sparedKeys.revoked),
+      fenced: made.slice(keyCount + sparedKeys.revoked),
+    };
     const questions = join(folder, 'questions');
     const ratedQuestions = join(folder, 'rated-questions');
     writeQuestions(questions, keys);
@@ -94,13 +108,38 @@ export const openStage = async (progress: (line: string) => void) => {
     const setup: Setup = {
       folder: join(folder, 'peer'),
       databaseUrl: postgres.url('peer'),
-      secrets: keys.map((key) => key.secret),
+      secrets: [...keys, ...spare.revoked].map((key) => key.secret),
     };
     const betterAuth = await start('better-auth', './serve-better-auth.ts', { setup });
     const load = startChild('./load.ts');
     closing.push(() => load.stop());
-    const token = () => tokens.serviceToken({ caller: 'gateway', audience: 'key-issuance' });
-    return { keys, questions, ratedQuestions, keyIssuance, bare, betterAuth, load, token, tokens, databaseUrl, close };
+    let kept = { token: '', until: 0 };
+    const token = async () => {
+      if (performance.now() > kept.until)
+        kept = {
+          token: await tokens.serviceToken({ caller: 'gateway', audience: 'key-issuance' }),
+          until: performance.now() + tokenReuseMs,
+        };
+      return kept.token;
+    };
+    /** One more process of the service under test, on the same database. */
+    const startReplica = () => start('key-issuance', './serve-key-issuance.ts', { env });
+    return {
+      region,
+      keys,
+      spare,
+      questions,
+      ratedQuestions,
+      keyIssuance,
+      startReplica,
+      bare,
+      betterAuth,
+      load,
+      token,
+      tokens,
+      databaseUrl,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -16,6 +16,8 @@ export type LoadJob = {
   readonly connections: number;
   readonly seconds: number;
   readonly maxRequests: number;
+  /** At most so many calls a second; absent: as many as the connections carry. */
+  readonly perSecond?: number;
 };
 export type LoadReport = {
   readonly requests: number;

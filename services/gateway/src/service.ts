@@ -1,4 +1,5 @@
 // Composition root of the gateway: stateless, without a database.
+import { createOpenCalls } from '@meridian/client/open-calls.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { createStatelessPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { chatRoutes } from './chat/chat.routes.ts';
@@ -8,7 +9,6 @@ import { createReservations } from './metering/reservations.ts';
 import { createSettlements } from './metering/settlements.ts';
 import { modelRoutes } from './models/models.routes.ts';
 import { renderOpenAiError } from './openai/render-error.ts';
-import { createOpenCalls } from './streams/open-calls.ts';
 import { createKeyChangeWatch } from './streams/watch-key-changes.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
@@ -50,6 +50,7 @@ export const startGateway = async (
   const billingUrl = config.BILLING_URL;
   const keyIssuanceUrl = config.KEY_ISSUANCE_URL;
   const calls = createOpenCalls(config.MAX_STREAMS);
+  const watch = createKeyChangeWatch({ call, log, calls, keyIssuanceUrl, silenceMs: config.KEY_CHANGES_SILENCE_MS });
   const settlements = createSettlements({ call, log, billingUrl, lost: () => lost.inc() });
   const reservations = createReservations({ call, log, keyIssuanceUrl });
   const upstream = createUpstream({
@@ -68,6 +69,7 @@ export const startGateway = async (
     ...platform,
     door,
     calls,
+    keyChanges: watch,
     upstream,
     settlements,
     reservations,
@@ -91,34 +93,38 @@ export const startGateway = async (
     models: profile.models.map((m) => m.model),
   });
 
-  const watch = createKeyChangeWatch({ call, log, calls, keyIssuanceUrl, silenceMs: config.KEY_CHANGES_SILENCE_MS });
-  let cut: NodeJS.Timeout | undefined;
-  const running = await platform.start({
-    // Streams get their time, then they are cut; what was delivered is settled before the process ends.
-    closing: () => {
-      cut = setTimeout(() => calls.drain(), config.DRAIN_MS);
-    },
-    answersMs: config.DRAIN_MS + cutMs,
-    steps: [
-      // First: its poll would be waited for otherwise, and there is no stream left to end.
-      { name: 'key changes', stop: () => watch.stop() },
-      {
-        name: 'open calls',
-        stop: async () => {
-          clearTimeout(cut);
-          await calls.idle(idleOnStopMs);
-        },
-      },
-      {
-        name: 'settlements',
-        stop: async () => {
-          await Promise.all([settlements.drained(settleOnStopMs), reservations.drained(settleOnStopMs)]);
-        },
-      },
-      { name: 'upstream', stop: () => upstream.close() },
-    ],
-    stepsMs: idleOnStopMs + settleOnStopMs,
-  });
+  // Before the door opens: the first call then seldom waits for the first news of keys.
   watch.start();
-  return running;
+  let cut: NodeJS.Timeout | undefined;
+  return platform
+    .start({
+      // Streams get their time, then they are cut; what was delivered is settled before the process ends.
+      closing: () => {
+        cut = setTimeout(() => calls.drain(), config.DRAIN_MS);
+      },
+      answersMs: config.DRAIN_MS + cutMs,
+      steps: [
+        // First: its poll would be waited for otherwise, and there is no stream left to end.
+        { name: 'key changes', stop: () => watch.stop() },
+        {
+          name: 'open calls',
+          stop: async () => {
+            clearTimeout(cut);
+            await calls.idle(idleOnStopMs);
+          },
+        },
+        {
+          name: 'settlements',
+          stop: async () => {
+            await Promise.all([settlements.drained(settleOnStopMs), reservations.drained(settleOnStopMs)]);
+          },
+        },
+        { name: 'upstream', stop: () => upstream.close() },
+      ],
+      stepsMs: idleOnStopMs + settleOnStopMs,
+    })
+    .catch(async (error: unknown) => {
+      await watch.stop();
+      throw error;
+    });
 };

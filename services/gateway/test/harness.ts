@@ -25,12 +25,16 @@ export const lookalike = (family: 'sk' | 'tp', region: string, seed = 'seed') =>
   return `${covered}${toBase62(BigInt(crc32(covered)), 6)}00000000`;
 };
 
-/** `certificate`: the gateway and its neighbours speak mutual TLS with it, as in production. */
-export const startHarness = async (env: Record<string, string> = {}, certificate?: TestCertificate) => {
+/** `certificate`: the gateway and its neighbours speak mutual TLS with it, as in production. `mute`: key-issuance answers no poll of changes from the beginning. */
+export const startHarness = async (
+  env: Record<string, string> = {},
+  { certificate, mute = false }: { certificate?: TestCertificate; mute?: boolean } = {},
+) => {
   const region = 'cn';
   const log = createLog({ service: 'test', region, level: 'silent' });
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const neighbours = await startNeighbours({ region, gatewayKey: await exportJWK(pair.publicKey), log, certificate });
+  neighbours.state.mute = mute;
   const sandbox = await startSandbox({
     secrets: await createSandboxSecrets([region]),
     http: { port: 0 },

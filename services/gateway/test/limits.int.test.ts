@@ -82,7 +82,7 @@ describe('limits', () => {
 
   test('stopping settles what billing refuses at first, over connections as in production; the poll of key changes is not waited for', async () => {
     const certificate = createTestCertificate('gateway');
-    door = await startHarness({ DRAIN_MS: '200' }, certificate);
+    door = await startHarness({ DRAIN_MS: '200' }, { certificate });
     await door.misbehave({ chunkDelayMs: 20 });
     door.neighbours.mute = true;
     await waitFor(() => door!.neighbours.polls > 0);
@@ -97,7 +97,7 @@ describe('limits', () => {
   });
 
   test('stopping settles a stream whose client neither reads nor leaves', async () => {
-    door = await startHarness({ DRAIN_MS: '200' }, createTestCertificate('gateway'));
+    door = await startHarness({ DRAIN_MS: '200' }, { certificate: createTestCertificate('gateway') });
     await door.misbehave({ chunkDelayMs: 5 });
     const stream = await door
       .client()

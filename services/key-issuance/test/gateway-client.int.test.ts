@@ -1,6 +1,7 @@
 // The client that docs/integration.md hands to operators, against the real service.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createGatewayClient, type KeyChange } from '@meridian/client/gateway-client.ts';
+import { createGatewayClient } from '@meridian/client/gateway-client.ts';
+import type { KeyChange } from '@meridian/client/key-change.ts';
 import { createKey, revokeKey } from '@meridian/contracts/key-issuance.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { type Harness, startHarness } from './harness.ts';
@@ -30,41 +31,59 @@ test('a gateway verifies, hears of a revocation within a second, and verifies no
   const heard: KeyChange[] = [];
   const stopping = new AbortController();
   const silences: number[] = [];
-  const listening = gateway.changes({
+  const following = gateway.changes({
     onChanges: (changes) => heard.push(...changes),
     onSilence: () => silences.push(1),
     signal: stopping.signal,
   });
+  await following.ready;
   await service.asUser(accountId, revokeKey, { params: { keyId: body.key.keyId } });
   const again = await gateway.verify(question);
   expect(again).toMatchObject({ valid: false, refusal: { code: 'key_revoked' } });
-  // The first poll learns where it stands; a change after that is told.
-  const { body: second } = await service.asUser(accountId, createKey, {
-    body: { name: 'second', product: 'payg' },
-    idempotencyKey: 'second',
-  });
-  await service.asUser(accountId, revokeKey, { params: { keyId: second.key.keyId } });
-  await waitFor(async () => heard.some((change) => change.keyId === second.key.keyId));
+  await waitFor(async () => heard.some((change) => change.keyId === body.key.keyId && change.reason === 'revoked'));
   expect(silences).toEqual([]);
   stopping.abort();
-  await listening;
+  await following.ended;
 });
 
-test('a gateway that hears nothing is told so, once per silence', async () => {
+test('tokens that a verification reserved are put right by those really used', async () => {
+  const gateway = clientOf(service.running.internalUrl);
+  const accountId = service.newAccount();
+  const { body } = await service.asUser(accountId, createKey, {
+    body: { name: 'k', product: 'payg', limits: { tokensPerDay: 1_000 } },
+    idempotencyKey: 'limited',
+  });
+  const question = { key: body.secret, product: 'payg', model: null, tokensEstimate: 600 } as const;
+  const leftOf = async () => {
+    const verdict = await gateway.verify({ ...question, tokensEstimate: 0 });
+    return verdict.rates?.find(({ kind }) => kind === 'tokens_per_day')?.remaining;
+  };
+  const verdict = await gateway.verify(question);
+  if (!verdict.valid || verdict.reservedAt === undefined) throw new Error('the key should be good and limited');
+  expect(await leftOf()).toBe(400);
+  const { keyId, reservedAt } = verdict;
+  const usage = { requestId: 'req-1', accountId, keyId, model: null, reservedAt, tokensReserved: 600 };
+  await gateway.reportUsage({ ...usage, tokensUsed: 50 });
+  expect(await leftOf()).toBe(950);
+});
+
+test('a gateway that hears nothing is told so, again and again while it lasts', async () => {
   const stopping = new AbortController();
   const silences: number[] = [];
   let failures = 0;
-  const listening = clientOf('http://127.0.0.1:1').changes({
+  const began = performance.now();
+  const following = clientOf('http://127.0.0.1:1').changes({
     onChanges: () => undefined,
-    onSilence: () => silences.push(1),
+    onSilence: (since) => silences.push(since),
     onError: () => {
       failures += 1;
     },
     silenceMs: 200,
     signal: stopping.signal,
   });
-  await waitFor(async () => silences.length > 0 && failures > 1);
-  expect(silences).toEqual([1]);
+  await waitFor(async () => silences.length > 2 && failures > 1);
+  expect(silences.every((since) => since >= began)).toBe(true);
   stopping.abort();
-  await listening;
+  await following.ended;
+  await expect(following.ready).rejects.toMatchObject({ code: 'aborted' });
 });

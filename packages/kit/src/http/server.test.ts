@@ -458,6 +458,28 @@ test('a process that does not keep up refuses with 503 and Retry-After, and stil
   }
 });
 
+test('a connection that its client never used does not keep the server from closing, and one in use is served', async () => {
+  const closing = createServer(base);
+  const entered = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  route(closing, bare, async () => {
+    entered.resolve();
+    await gate.promise;
+    return { status: 204 };
+  });
+  const { url, port } = await closing.listen({ host: '127.0.0.1', port: 0 });
+  const unused = connect(port, '127.0.0.1');
+  await new Promise((resolve) => unused.once('connect', resolve));
+  const ended = new Promise((resolve) => unused.once('close', resolve));
+  const running = fetch(`${url}/v1/bare`, { method: 'POST' });
+  await entered.promise;
+  const closed = closing.close();
+  await ended;
+  gate.resolve();
+  expect((await running).status).toBe(204);
+  await closed;
+});
+
 describe('declaration mistakes stop the start', () => {
   test('double binding, wrong listener, missing verifier, idempotent without a database', () => {
     const fresh = createServer(base);

@@ -19,6 +19,7 @@ import type { EndpointDefinition, ServiceName } from '@meridian/contracts/endpoi
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Histogram, Registry } from 'prom-client';
+import { createCloser } from './close-server.ts';
 import { corsHeaders } from './cors.ts';
 import { createClientErrorHandler, refusalOf } from './errors.ts';
 import { createHealth, type Health, healthRoutes } from './health.ts';
@@ -197,20 +198,6 @@ const refuseOtherMethods = (app: FastifyInstance, routes: readonly { url: string
   }
 };
 
-// A connection whose last answer leaves after closing began would idle until its keep-alive ends (72 s), past any stop deadline.
-const closeServer = async (app: FastifyInstance, withinMs: number | undefined): Promise<void> => {
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
-  // A request that arrives byte by byte, or an answer that is not read, must not hold up what is stopped after HTTP.
-  const cut =
-    withinMs === undefined ? undefined : setTimeout(() => app.server.closeAllConnections(), Math.max(1, withinMs));
-  try {
-    await app.close();
-  } finally {
-    clearInterval(sweep);
-    clearTimeout(cut);
-  }
-};
-
 /** A server for one listener of a service. Nothing is open before `listen`. */
 export const createServer = (options: ServerOptions): HttpServer => {
   const render = options.render ?? renderProblem;
@@ -218,6 +205,7 @@ export const createServer = (options: ServerOptions): HttpServer => {
   const app = createApp(options, render);
   const routes = new Map<string, Route>();
   addHooks(app, options, render);
+  const close = createCloser(app);
   app.register(async (child) =>
     healthRoutes(child, health, options.listener === 'internal' ? options.metrics?.registry : undefined),
   );
@@ -250,6 +238,6 @@ export const createServer = (options: ServerOptions): HttpServer => {
       const shown = host.includes(':') ? `[${host}]` : host;
       return { host, port: bound.port, url: `${options.tls ? 'https' : 'http'}://${shown}:${bound.port}` };
     },
-    close: (withinMs) => closeServer(app, withinMs),
+    close,
   };
 };

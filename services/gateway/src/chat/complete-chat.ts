@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
+import type { OpenCall, OpenCalls } from '@meridian/client/open-calls.ts';
 import { rateHeaders } from '@meridian/client/rate-headers.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import { fail, isRefusal } from '@meridian/kit/http/problems.ts';
@@ -10,7 +11,7 @@ import { type KeyOwner, verifyKey } from '../keys/verify-key.ts';
 import { promptTokensBound, promptTokensEstimate } from '../metering/estimate.ts';
 import { type HoldDeps, openHold } from '../metering/holds.ts';
 import type { Reservation, Reservations } from '../metering/reservations.ts';
-import type { OpenCall, OpenCalls } from '../streams/open-calls.ts';
+import type { KeyChangeWatch } from '../streams/watch-key-changes.ts';
 import { refuseUpstream } from '../upstream/refuse-upstream.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { type ChatRequest, outputLimit, plainRequest, streamedRequest } from './chat-request.ts';
@@ -26,6 +27,7 @@ export type ChatDeps = HoldDeps &
     readonly keyIssuanceUrl: string;
     readonly reservations: Reservations;
     readonly calls: OpenCalls;
+    readonly keyChanges: Pick<KeyChangeWatch, 'heardWithin'>;
     readonly upstream: Upstream;
     readonly windowSize: number;
     readonly defaultMaxTokens: number;
@@ -47,12 +49,17 @@ export type ChatAnswer = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
+/** How long a call waits for the first news of keys after this gateway started; key-issuance does not answer then, and would not verify either. */
+const firstNewsMs = 3_000;
+
 /** Admits, holds, calls the upstream and answers; whatever fails on the way gives back what was taken. */
 export const completeChat = async (deps: ChatDeps, call: ChatCall): Promise<ChatAnswer> => {
   const key = presentKey(call.headers, deps.door);
   const open =
     deps.calls.begin() ?? fail(unavailable, { detail: 'Too many calls run at the moment; try again', retryAfter: 1 });
   try {
+    if (!(await deps.keyChanges.heardWithin(firstNewsMs)))
+      fail(unavailable, { detail: 'API keys cannot be verified at the moment; try again', retryAfter: 1 });
     const answer = await run(deps, call, open, key);
     if (typeof answer.body === 'string') open.end();
     return answer;

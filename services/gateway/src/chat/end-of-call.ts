@@ -1,10 +1,10 @@
 // Why a call ended before its time, and what its caller is told.
+import type { CutReason, OpenCall } from '@meridian/client/open-calls.ts';
 import { accountCancelled, unavailable } from '@meridian/contracts/common.ts';
 import { upstreamFailed } from '@meridian/contracts/gateway.ts';
 import { accountFrozen, accountProtected, keyRevoked } from '@meridian/contracts/key-issuance.ts';
 import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
 import { isRefusal, Refusal } from '@meridian/kit/http/problems.ts';
-import type { CutReason, OpenCall } from '../streams/open-calls.ts';
 
 const problems: Readonly<Record<CutReason, readonly [ProblemDefinition, string]>> = {
   revoked: [keyRevoked, 'The API key was revoked; the call was ended'],

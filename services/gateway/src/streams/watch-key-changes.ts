@@ -1,14 +1,15 @@
-// The long poll that ends streams of revoked keys and closed accounts. Without an answer for too long every stream that has run through the
-// silence ends: nobody knows any more whether it may go on. New calls are verified anyway.
+// Ends streams of revoked keys and closed accounts as key-issuance tells of them, and every stream when it tells nothing for too long.
+import { type Following, followKeyChanges } from '@meridian/client/follow-key-changes.ts';
+import type { OpenCalls } from '@meridian/client/open-calls.ts';
 import { listKeyChanges } from '@meridian/contracts/key-issuance.ts';
 import type { Core } from '@meridian/kit/run/platform.ts';
-import type { OpenCalls } from './open-calls.ts';
 
-const waitSeconds = 5;
-const graceMs = 3_000;
-const retryMs = 250;
-
-export type KeyChangeWatch = { readonly start: () => void; readonly stop: () => Promise<void> };
+export type KeyChangeWatch = {
+  readonly start: () => void;
+  /** Whether changes are heard by now; waits for it at most `ms`. A key verified before could be revoked unheard. */
+  readonly heardWithin: (ms: number) => Promise<boolean>;
+  readonly stop: () => Promise<void>;
+};
 
 export const createKeyChangeWatch = (
   deps: Pick<Core, 'call' | 'log'> & {
@@ -19,53 +20,39 @@ export const createKeyChangeWatch = (
 ): KeyChangeWatch => {
   const { call, log, calls, keyIssuanceUrl, silenceMs } = deps;
   const stopping = new AbortController();
-  let lastAnswer = performance.now();
-  let loop: Promise<void> | undefined;
-  let silenceTimer: NodeJS.Timeout | undefined;
-
-  const ask = async (after: string | undefined): Promise<string> => {
-    const { body } = await call(listKeyChanges, {
-      baseUrl: keyIssuanceUrl,
-      query: { wait: waitSeconds, ...(after !== undefined && { after }) },
-      timeoutMs: waitSeconds * 1_000 + graceMs,
-      signal: stopping.signal,
-    });
-    lastAnswer = performance.now();
-    calls.apply(body.changes);
-    return body.position;
-  };
-
-  const run = async (): Promise<void> => {
-    let position: string | undefined;
-    while (!stopping.signal.aborted) {
-      try {
-        position = await ask(position);
-      } catch (err) {
-        if (stopping.signal.aborted) return;
-        log.warn({ err }, 'key changes cannot be read');
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
-      }
-    }
-  };
+  let following: Following | undefined;
+  let heard = false;
 
   return {
     start: () => {
-      loop = run();
-      silenceTimer = setInterval(
-        () => {
-          const since = performance.now() - silenceMs;
-          if (lastAnswer > since) return;
-          if (calls.count() > 0) log.error('no news of keys; open streams end');
-          calls.cutSilent(since);
+      following = followKeyChanges(
+        async (poll) => (await call(listKeyChanges, { ...poll, baseUrl: keyIssuanceUrl })).body,
+        {
+          onChanges: calls.apply,
+          onSilence: (since) => {
+            if (calls.count() > 0) log.error('no news of keys; open streams end');
+            calls.cutSilent(since);
+          },
+          onError: (err) => log.warn({ err }, 'key changes cannot be read'),
+          silenceMs,
+          signal: stopping.signal,
         },
-        Math.min(250, silenceMs / 4),
       );
-      silenceTimer.unref();
+    },
+    heardWithin: async (ms) => {
+      if (heard || following === undefined) return heard;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, ms);
+      const told = () => {
+        heard = true;
+      };
+      await Promise.race([following.ready.then(told, () => undefined), promise]);
+      clearTimeout(timer);
+      return heard;
     },
     stop: async () => {
-      clearInterval(silenceTimer);
       stopping.abort();
-      await loop;
+      await following?.ended;
     },
   };
 };

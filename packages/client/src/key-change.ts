@@ -2,6 +2,7 @@
 import type { listKeyChanges } from '@meridian/contracts/key-issuance.ts';
 import type { z } from 'zod';
 
+/** Of one key or, without a key id, of every key of the account. */
 export type KeyChange = z.output<(typeof listKeyChanges)['answers'][200]>['changes'][number];
 export type ChangeReason = KeyChange['reason'];
 
