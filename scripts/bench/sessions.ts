@@ -13,6 +13,7 @@ import { regionPorts } from '@meridian/testkit/embedded/ports.ts';
 import { startPostgres } from '@meridian/testkit/postgres/start-postgres.ts';
 import Fastify from 'fastify';
 import pg from 'pg';
+import type { Bench, Progress } from './bench.ts';
 import { type Figure, figure, repetitions } from './figure.ts';
 
 const portBase = 14_000;
@@ -82,7 +83,7 @@ const startBare = async (dataDir: string) => {
   };
 };
 
-export const sessionsBench = async (progress: (line: string) => void): Promise<Figure[]> => {
+const measure = async (progress: Progress): Promise<Figure[]> => {
   const profile = profiles[region];
   if (profile === undefined) throw new Error(`there is no profile ${region}`);
   const folder = mkdtempSync(join(tmpdir(), 'meridian-bench-sessions-'));
@@ -168,3 +169,5 @@ export const sessionsBench = async (progress: (line: string) => void): Promise<F
     rmSync(folder, { recursive: true, force: true });
   }
 };
+
+export const sessionsBench: Bench = { name: 'sessions', budgeted: [], measure };
