@@ -9,6 +9,9 @@ import { startBench } from './bench/start.ts';
 
 const benches: readonly Bench[] = [startBench, keysBench, sessionsBench, composeBench, eventsBench];
 
+// By an exit, so that databases and copies that are measured end too.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+
 try {
   process.exitCode = await runBenches(process.argv.slice(2), benches, { out: console.log, error: console.error });
 } catch (error) {

@@ -1,18 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { alive } from '../../tests/support/alive.ts';
 import { type StartOptions, withProcess } from './started-process.ts';
 
 const script = (text: string) => ({ args: ['--eval', text], deadlineMs: 20_000 });
 const lasting = script('setInterval(() => {}, 1000)');
 const yes = async () => true;
-
-const alive = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe('a process that is measured', () => {
   test('is stopped after the work, before anything else goes on', async () => {
@@ -40,6 +34,18 @@ describe('a process that is measured', () => {
     const answers = async () => ++asked > 25;
     const options: StartOptions = { ...deaf, answers, stopMs: 200 };
     const pid = await withProcess(options, async (started) => started.pid);
+    expect(alive(pid)).toBe(false);
+  });
+
+  test('ends with the one who measures it', async () => {
+    const text = `
+      import { withProcess } from ${JSON.stringify(new URL('./started-process.ts', import.meta.url).href)};
+      const options = { args: ['--eval', 'setInterval(() => {}, 1000)'], deadlineMs: 20_000, answers: async () => true };
+      await withProcess(options, async ({ pid }) => { console.log(pid); process.exit(0); });`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', text], { encoding: 'utf8' });
+    const pid = Number(stdout);
+    expect(pid).toBeGreaterThan(1);
+    for (let tries = 0; tries < 100 && alive(pid); tries += 1) await pause(50);
     expect(alive(pid)).toBe(false);
   });
 

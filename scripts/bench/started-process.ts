@@ -46,12 +46,16 @@ export const withProcess = async <T>(
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
   });
+  // Who ends the bench ends what it measures.
+  const endAlong = () => void child.kill('SIGTERM');
+  process.once('exit', endAlong);
   const stop = async () => {
     const asked = performance.now();
     child.kill('SIGINT');
     const timer = setTimeout(() => child.kill('SIGKILL'), options.stopMs ?? 30_000);
     await ended;
     clearTimeout(timer);
+    process.off('exit', endAlong);
     return (performance.now() - asked) / 1000;
   };
   try {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { alive } from './alive.ts';
 import { freePortBase } from './free-ports.ts';
 
 export const root = new URL('../../', import.meta.url).pathname;
@@ -84,15 +85,6 @@ export const untilSaid = async (copy: StartedCopy, wanted: RegExp, times = 1): P
 };
 
 export const ready = (copy: StartedCopy) => untilSaid(copy, /^ready /, 2);
-
-const alive = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Those of the processes that are still there after 20 seconds. */
 export const stillThere = async (pids: readonly number[]): Promise<number[]> => {
