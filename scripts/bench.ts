@@ -1,45 +1,20 @@
 // npm run bench: measures, prints a table (or one JSON line per figure), and fails when a budget is missed or a budgeted figure is absent.
-import { parseArgs } from 'node:util';
+import type { Bench } from './bench/bench.ts';
 import { composeBench } from './bench/compose.ts';
 import { eventsBench } from './bench/events.ts';
-import { type Figure, repetitions, table } from './bench/figure.ts';
 import { keysBench } from './bench/keys.ts';
+import { runBenches } from './bench/run-benches.ts';
 import { sessionsBench } from './bench/sessions.ts';
 import { startBench } from './bench/start.ts';
 
-const benches: Readonly<Record<string, (progress: (line: string) => void) => Promise<Figure[]>>> = {
-  start: startBench,
-  keys: keysBench,
-  sessions: sessionsBench,
-  compose: composeBench,
-  events: eventsBench,
-};
+const benches: readonly Bench[] = [startBench, keysBench, sessionsBench, composeBench, eventsBench];
 
-const help = `Usage: npm run bench -- NAME|all [--json]
+// By an exit, so that databases and copies that are measured end too.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 
-Benches: ${Object.keys(benches).join(', ')}. Each figure is the median of ${repetitions} repetitions in one run (events: of one run over thousands of events).
-
-  --json   one line per figure: {"bench","figure","value","unit","budget","ok"}
-`;
-
-const main = async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-  });
-  if (values.help) return console.log(help);
-  const names = positionals[0] === 'all' ? Object.keys(benches) : positionals;
-  const unknown = names.find((name) => !benches[name]);
-  if (names.length === 0 || unknown !== undefined)
-    throw new Error(`${unknown ? `there is no bench "${unknown}"` : 'name a bench'}\n\n${help}`);
-  const figures: Figure[] = [];
-  for (const name of names)
-    figures.push(...(await (benches[name] as (typeof benches)[string])((line) => console.error(line))));
-  console.log(values.json ? figures.map((f) => JSON.stringify(f)).join('\n') : table(figures));
-  if (figures.some((f) => !f.ok)) process.exitCode = 1;
-};
-
-await main().catch((error: Error) => {
-  console.error(`bench: ${error.message}`);
+try {
+  process.exitCode = await runBenches(process.argv.slice(2), benches, { out: console.log, error: console.error });
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
   process.exit(1);
-});
+}

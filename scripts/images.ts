@@ -1,8 +1,16 @@
 // npm run images: makes sure that every image the stacks and tests use is there. Pulls the official ones; where none can be pulled, builds stand-ins.
+import { parseArgs } from 'node:util';
 import { buildStandIn, digestLabel, digestOf } from './images/build-stand-in.ts';
 import { run } from './images/run-command.ts';
 import { standIns } from './images/stand-ins.ts';
 
+const help = `Usage: npm run images
+
+Makes sure that this machine has every container image that the stacks and tests use. Pulls the official ones; where no registry can be
+reached, builds stand-ins under the same names (infra/images/README.md), which needs root and Debian's debootstrap and maven.
+
+${standIns.map(({ image }) => `  ${image}`).join('\n')}
+`;
 const root = new URL('../', import.meta.url).pathname;
 const began = performance.now();
 const progress = (line: string) =>
@@ -41,13 +49,17 @@ const fetchCleaner = async () => {
   );
 };
 
-try {
+const main = async () => {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+  if (values.help) return console.log(help);
   await run('docker', ['info'], { timeoutMs: 20_000 }).catch(() => {
     throw new Error('no Docker engine answers: install and start one (Debian: apt-get install docker.io)');
   });
   for (const standIn of standIns) await ensure(standIn);
   await fetchCleaner();
-} catch (error) {
-  console.error(`images: ${(error as Error).message}`);
+};
+
+await main().catch((error: Error) => {
+  console.error(`images: ${error.message}`);
   process.exit(1);
-}
+});

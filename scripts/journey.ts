@@ -1,7 +1,7 @@
 // npm run journey: runs the main job step by step against a running copy and prints each step with its result.
 import { parseArgs } from 'node:util';
 import { profiles } from '@meridian/regions/region.ts';
-import { defaultPortBase, regionPorts, sandboxPorts } from '@meridian/testkit/embedded/ports.ts';
+import { portBaseOf, regionPorts, sandboxPorts } from '@meridian/testkit/embedded/ports.ts';
 import { runMainJob } from '../tests/journeys/main-job.ts';
 import { reachStack } from '../tests/support/reach-stack.ts';
 
@@ -27,7 +27,7 @@ const addresses = (values: {
   }
   const index = regions.indexOf(values.region ?? '');
   if (index < 0) throw new Error(`--region must be one of ${regions.join(', ')}`);
-  const portBase = Number(process.env.MERIDIAN_PORT_BASE ?? defaultPortBase);
+  const portBase = portBaseOf(process.env);
   return {
     base: `http://127.0.0.1:${regionPorts(portBase, index).api}`,
     sandbox: values.sandbox ?? `http://127.0.0.1:${sandboxPorts(portBase).http}`,

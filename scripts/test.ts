@@ -4,8 +4,21 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { join, resolve } from 'node:path';
 import { type JestReport, slowest, summarise } from './test/summary.ts';
 
+const help = `Usage: npm test [-- PATH ... | jest's options]
+
+Runs every suite, or those whose path matches; -t PATTERN picks tests by name. For all of jest's options: node_modules/.bin/jest --help
+
+  DATABASE_URL   a PostgreSQL 18 to use instead of the embedded one
+
+Ends with the counts, and with NOT RUN: WHAT (n) for tests that lack something on this machine.
+`;
 const root = resolve(import.meta.dirname, '..');
 const args = process.argv.slice(2);
+if (args.includes('--help') || args.includes('-h')) {
+  console.log(help);
+  process.exit(0);
+}
+
 const reports = join(root, '.meridian', 'reports');
 mkdirSync(reports, { recursive: true });
 const folder = mkdtempSync(join(reports, 'test-'));

@@ -1,9 +1,9 @@
 // Bench "compose": both regions in containers, from `docker compose up` on empty volumes to both journeys passing, and the memory of the stack then.
 import { composeAvailable, createComposeStack } from '../../tests/support/compose-stack.ts';
+import type { Bench, Progress } from './bench.ts';
 import { type Figure, figure } from './figure.ts';
 
-/** Once: a run takes minutes, and what it measures is dominated by the machine. */
-export const composeBench = async (progress: (line: string) => void): Promise<Figure[]> => {
+const measure = async (progress: Progress): Promise<Figure[]> => {
   if (!(await composeAvailable())) throw new Error('the bench "compose" needs a Docker engine with Compose 2');
   const stack = createComposeStack(`meridian-bench-${process.pid}`);
   try {
@@ -40,4 +40,11 @@ export const composeBench = async (progress: (line: string) => void): Promise<Fi
   } finally {
     await stack.down();
   }
+};
+
+export const composeBench: Bench = {
+  name: 'compose',
+  budgeted: [],
+  note: 'one run: it takes minutes, most of them waiting between two codes, and has no budget (docs/decisions/0018)',
+  measure,
 };

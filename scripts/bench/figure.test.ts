@@ -18,8 +18,8 @@ describe('figures', () => {
   });
 
   test('are shown in columns', () => {
-    expect(table([figure('start', 'seconds', [1.5], 's', '<= 8')])).toBe(
-      'bench  figure   median  unit  budget\nstart  seconds  1.5     s     <= 8    ok',
+    expect(table([figure('start', 'seconds', [1.5, 1, 2], 's', '<= 8')])).toBe(
+      'bench  figure   median  of  unit  budget\nstart  seconds  1.5     3   s     <= 8    ok',
     );
   });
 });

@@ -4,6 +4,8 @@ export type Figure = {
   readonly bench: string;
   readonly figure: string;
   readonly value: number;
+  /** How many values the median is of. */
+  readonly of: number;
   readonly unit: string;
   /** Such as "<= 8" or ">= 0.5"; null: shown, not judged. */
   readonly budget: string | null;
@@ -38,14 +40,21 @@ export const figure = (
   budget: string | null,
 ): Figure => {
   const value = Number(median(values).toPrecision(4));
-  return { bench, figure: name, value, unit, budget, ok: budget === null || within(value, budget) };
+  return { bench, figure: name, value, of: values.length, unit, budget, ok: budget === null || within(value, budget) };
 };
+
+/** A line for a program. */
+export const jsonLine = ({ bench, figure, value, unit, budget, ok }: Figure): string =>
+  JSON.stringify({ bench, figure, value, unit, budget, ok });
 
 /** A table for a person. */
 export const table = (figures: readonly Figure[]): string => {
   const rows = [
-    ['bench', 'figure', 'median', 'unit', 'budget', ''],
-    ...figures.map((f) => [f.bench, f.figure, String(f.value), f.unit, f.budget ?? '-', f.ok ? 'ok' : 'MISSED']),
+    ['bench', 'figure', 'median', 'of', 'unit', 'budget', ''],
+    ...figures.map((f) => [
+      ...[f.bench, f.figure, String(f.value), String(f.of), f.unit, f.budget ?? '-'],
+      f.ok ? 'ok' : 'MISSED',
+    ]),
   ];
   const widths = (rows[0] as string[]).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] as string).length)),

@@ -17,6 +17,7 @@ import { startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
 import { startPostgres } from '@meridian/testkit/postgres/start-postgres.ts';
 import Fastify from 'fastify';
 import pg from 'pg';
+import type { Bench, Progress } from './bench.ts';
 import { type Figure, figure, repetitions } from './figure.ts';
 
 const portBase = 14_000;
@@ -159,7 +160,7 @@ const measureLives = async ({ askForCode, signIn, lifeAfterRevocation }: Copy, t
   ];
 };
 
-const measureRates = async (copy: Copy, folder: string, progress: (line: string) => void) => {
+const measureRates = async (copy: Copy, folder: string, progress: Progress) => {
   const bare = await startBare(join(folder, 'bare'));
   try {
     const rates = { bare: [] as number[], refresh: [] as number[], code: [] as number[] };
@@ -208,7 +209,7 @@ const onKafka = async (folder: string): Promise<Figure[]> => {
   }
 };
 
-export const sessionsBench = async (progress: (line: string) => void): Promise<Figure[]> => {
+const measure = async (progress: Progress): Promise<Figure[]> => {
   if (!(await kafkaEngineAvailable()))
     throw new Error('the figures of Kafka need a container engine with the image: npm run images');
   const folder = mkdtempSync(join(tmpdir(), 'meridian-bench-sessions-'));
@@ -228,3 +229,5 @@ export const sessionsBench = async (progress: (line: string) => void): Promise<F
     rmSync(folder, { recursive: true, force: true });
   }
 };
+
+export const sessionsBench: Bench = { name: 'sessions', budgeted: [], measure };

@@ -1,13 +1,14 @@
 // Bench "start": an installed copy, from the command to both regions answering, and its memory after one journey per region.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { profiles } from '@meridian/regions/region.ts';
 import { regionPorts, sandboxPorts } from '@meridian/testkit/embedded/ports.ts';
 import { runMainJob } from '../../tests/journeys/main-job.ts';
+import type { Bench, Progress } from './bench.ts';
 import { type Figure, figure, repetitions } from './figure.ts';
 import { treeMemory } from './process-memory.ts';
+import { type StartedProcess, withProcess } from './started-process.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const portBase = 14_000;
@@ -22,36 +23,23 @@ const answers = (origin: string) =>
     () => false,
   );
 
-/** Starts a copy as a person would and resolves when every region answers. */
-const startCopy = async (dataDir: string) => {
-  const began = performance.now();
-  const child = spawn(process.execPath, ['scripts/run.mjs', 'start'], {
-    cwd: root,
-    env: { ...process.env, MERIDIAN_PORT_BASE: String(portBase), MERIDIAN_DATA_DIR: dataDir },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  for (const origin of regionOrigins()) {
-    while (!(await answers(origin))) {
-      if (child.exitCode !== null) throw new Error(`the copy ended with ${child.exitCode}`);
-      if (performance.now() - began > deadlineMs) throw new Error(`${origin} did not answer in ${deadlineMs / 1000} s`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-  const seconds = (performance.now() - began) / 1000;
-  const stop = async () => {
-    const asked = performance.now();
-    child.kill('SIGINT');
-    await ended;
-    return (performance.now() - asked) / 1000;
-  };
-  return { seconds, pid: child.pid as number, stop };
-};
+/** Starts a copy as a person would; it can be used when every region answers, and is stopped before its data goes. */
+const withCopy = <T>(dataDir: string, work: (copy: StartedProcess) => Promise<T>): Promise<T> =>
+  withProcess(
+    {
+      args: ['scripts/run.mjs', 'start'],
+      cwd: root,
+      env: { ...process.env, MERIDIAN_PORT_BASE: String(portBase), MERIDIAN_DATA_DIR: dataDir },
+      answers: async () => (await Promise.all(regionOrigins().map(answers))).every(Boolean),
+      deadlineMs,
+    },
+    work,
+  );
 
 const megabyte = 1_000_000;
 
 /** Measures; each repetition begins with an empty data folder. */
-export const startBench = async (progress: (line: string) => void): Promise<Figure[]> => {
+const measure = async (progress: Progress): Promise<Figure[]> => {
   const first: number[] = [];
   const again: number[] = [];
   const stopping: number[] = [];
@@ -60,16 +48,15 @@ export const startBench = async (progress: (line: string) => void): Promise<Figu
   for (let repetition = 1; repetition <= repetitions; repetition += 1) {
     const dataDir = mkdtempSync(join(tmpdir(), 'meridian-bench-'));
     try {
-      const fresh = await startCopy(dataDir);
-      first.push(fresh.seconds);
-      idle.push(treeMemory(fresh.pid) / megabyte);
-      for (const base of regionOrigins())
-        await runMainJob({ base, sandbox: `http://127.0.0.1:${sandboxPorts(portBase).http}` }, () => undefined);
-      used.push(treeMemory(fresh.pid) / megabyte);
-      stopping.push(await fresh.stop());
-      const warm = await startCopy(dataDir);
-      again.push(warm.seconds);
-      await warm.stop();
+      await withCopy(dataDir, async (copy) => {
+        first.push(copy.startSeconds);
+        idle.push(treeMemory(copy.pid) / megabyte);
+        for (const base of regionOrigins())
+          await runMainJob({ base, sandbox: `http://127.0.0.1:${sandboxPorts(portBase).http}` }, () => undefined);
+        used.push(treeMemory(copy.pid) / megabyte);
+        stopping.push(await copy.stop());
+      });
+      await withCopy(dataDir, async (copy) => void again.push(copy.startSeconds));
       progress(
         `start ${repetition}/${repetitions}: first ${first.at(-1)?.toFixed(2)} s, again ${again.at(-1)?.toFixed(2)} s, ${used.at(-1)?.toFixed(0)} MB`,
       );
@@ -84,4 +71,10 @@ export const startBench = async (progress: (line: string) => void): Promise<Figu
     figure('start', 'memory_idle_pss', idle, 'MB', null),
     figure('start', 'memory_after_journeys_pss', used, 'MB', '<= 500'),
   ];
+};
+
+export const startBench: Bench = {
+  name: 'start',
+  budgeted: ['first_start', 'start_again', 'memory_after_journeys_pss'],
+  measure,
 };

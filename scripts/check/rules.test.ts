@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -208,4 +209,19 @@ test('what a tool says counts when it fails; a tool that is not there yet is not
   expect(await found(toolRule('t', process.execPath, fail, 'scripts/t.ts'))).toEqual([]);
   plant({ 'scripts/t.ts': '' });
   expect(await found(toolRule('t', process.execPath, fail, 'scripts/t.ts'))).toEqual(['said']);
+});
+
+test('npm run check asks every rule of this folder', async () => {
+  const here = new URL('./', import.meta.url);
+  const ruleFiles = readdirSync(here).filter((name) => name.endsWith('-rule.ts') && name !== 'tool-rule.ts');
+  const declared = await Promise.all(
+    ruleFiles.map(async (name) => Object.values((await import(new URL(name, here).href)) as Record<string, Rule>)),
+  );
+  const help = execFileSync(process.execPath, ['scripts/check.ts', '--help'], { encoding: 'utf8' });
+  const asked = help.split('\n').map((line) => line.trim());
+  for (const { name } of declared.flat()) expect(asked).toContain(name);
+  expect(declared.flat().length).toBeGreaterThanOrEqual(ruleFiles.length);
+  // The tools have one file for all of them.
+  for (const name of ['formatting and lint (biome)', 'types (tsc)', 'generated documents are current'])
+    expect(asked).toContain(name);
 });

@@ -151,10 +151,11 @@ const passRealName: Step = {
   name: 'pass personal real-name verification',
   run: async (s) => {
     const person = await s.outside.newPerson();
+    assert.equal(s.region.realName.policy, 'required');
     const { body } = await call(verification.submitPersonalVerification, {
       ...auth(s),
       idempotencyKey: randomUUID(),
-      body: { ...person, consentVersion: '2026-11' },
+      body: { ...person, consentVersion: s.region.realName.consentVersion },
     });
     assert.equal(body.status, 'personal');
     assert.equal(body.allowsPayment, true);

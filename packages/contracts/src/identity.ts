@@ -103,6 +103,7 @@ export const publicRegion = z.strictObject({
       policy: z.literal('required'),
       before: z.array(z.enum(['recharge', 'package', 'upgrade', 'renewal'])),
       kinds: z.array(z.enum(['personal', 'enterprise'])),
+      consentVersion: z.string().describe('Version of the consent text that a person agrees to before the check'),
     }),
   ]),
   payment: z.strictObject({ channels: z.array(z.string()), minimumRecharge: z.string(), maximumRecharge: z.string() }),

@@ -76,7 +76,9 @@ export const submitPersonalVerification = endpoint({
       .string()
       .min(1)
       .max(40)
-      .describe('Version of the consent text the person agreed to (separate consent, PIPL art. 29)'),
+      .describe(
+        'Version of the consent text the person agreed to, as GET /v1/region names it (separate consent, PIPL art. 29)',
+      ),
   }),
   answers: { 200: verificationState, 202: verificationState },
   problems: [

@@ -26,6 +26,8 @@ const realName = z.discriminatedUnion('policy', [
     policy: z.literal('required'),
     before: z.array(z.enum(['recharge', 'package', 'upgrade', 'renewal'])).min(1),
     kinds: z.array(z.enum(['personal', 'enterprise'])).min(1),
+    /** Of the text by which a person agrees to the check; front ends show that version and send its name along. */
+    consentVersion: z.string().min(1).max(40),
     provider: z.enum(realNameProviders),
     minimumAge: z.number().int().min(0).max(30),
     accountsPerPerson: z.number().int().min(1).max(10),

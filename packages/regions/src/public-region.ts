@@ -17,7 +17,12 @@ export const publicPart = (profile: Profile): z.infer<typeof publicRegion> => ({
   },
   realName:
     profile.realName.policy === 'required'
-      ? { policy: 'required', before: profile.realName.before, kinds: profile.realName.kinds }
+      ? {
+          policy: 'required',
+          before: profile.realName.before,
+          kinds: profile.realName.kinds,
+          consentVersion: profile.realName.consentVersion,
+        }
       : { policy: 'not_required' },
   payment: {
     channels: profile.payment.channels,

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -15,6 +15,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { describeNeeding } from '../src/jest/needs.ts';
+import { ordinaryUser } from '../src/ordinary-user.ts';
 import { startFailure } from '../src/postgres/cluster.ts';
 import { folderError } from '../src/postgres/postgres-error.ts';
 import { worksIn } from '../src/postgres/postmaster.ts';
@@ -22,14 +24,8 @@ import { type RunningPostgres, startPostgres } from '../src/postgres/start-postg
 
 const root = process.getuid?.() === 0;
 const launcher = resolve('packages/testkit/test/fixtures/launch-postgres.ts');
-// Root becomes nobody where nobody may pass through to the workspace; elsewhere a namespace in which root is not root has to do.
-const nobody = { uid: 65534, gid: 65534 };
-const passable =
-  spawnSync('test', ['-r', launcher], nobody).status === 0 &&
-  spawnSync(process.execPath, ['--version'], nobody).status === 0;
-const ordinary = !root ? 'the one who runs this' : passable ? 'nobody, started by root' : 'root inside a namespace';
-const inNamespace = { prefix: ['unshare', '--user', '--map-user=65534', '--map-group=65534'] };
-const ordinaryUser = !root ? {} : passable ? nobody : inNamespace;
+const ordinary = ordinaryUser(launcher);
+const passable = ordinary.run.uid !== undefined;
 
 const noNamespaces = !root
   ? 'an ordinary user does not need them'
@@ -66,14 +62,14 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 /** Runs the launcher in a process of its own, which may be killed or be another user; resolves with what it printed first. */
 async function launch(
   dataDir: string,
-  options: { uid?: number; gid?: number; env?: { PATH: string }; prefix?: string[] } = {},
+  options: { env?: { PATH: string }; prefix?: readonly string[]; run?: { uid?: number; gid?: number } } = {},
 ): Promise<{ child: ChildProcess; said: Record<string, unknown> }> {
-  const { prefix = [], ...user } = options;
+  const { prefix = [], env = { PATH: process.env.PATH }, run } = options;
   const [command = '', ...args] = [...prefix, process.execPath, launcher, dataDir];
   const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH },
-    ...user,
+    env,
+    ...run,
   });
   children.push(child);
   const line = await new Promise<string>((done) => {
@@ -104,15 +100,6 @@ describe('embedded PostgreSQL', () => {
     expect(await query(second.adminUrl, 'select n from kept')).toEqual([{ n: 42 }]);
     expect(statSync(join(dataDir, 'cluster')).mode & 0o777).toBe(0o700);
     expect(statSync(join(dataDir, 'password')).mode & 0o777).toBe(0o600);
-  });
-
-  test(`as an ordinary user: ${ordinary}`, async () => {
-    chmodSync(folder, 0o777);
-    const { child, said } = await launch(join(folder, 'data'), ordinaryUser);
-    expect(said).toMatchObject({ rows: [{ n: 1 }], uid: expect.any(Number) });
-    expect(said.uid).toBeGreaterThan(0);
-    child.stdin!.end();
-    expect(await new Promise((done) => child.once('exit', done))).toBe(0);
   });
 
   test(`where user namespaces are forbidden: ${noNamespaces}`, async () => {
@@ -230,6 +217,24 @@ describe('embedded PostgreSQL', () => {
   });
 });
 
+describeNeeding('an ordinary user', ordinary.possible, 'embedded PostgreSQL', () => {
+  test(`runs as an ordinary user: ${ordinary.who}`, async () => {
+    chmodSync(folder, 0o777);
+    const { child, said } = await launch(join(folder, 'data'), ordinary);
+    expect(said).toMatchObject({ rows: [{ n: 1 }], uid: expect.any(Number) });
+    expect(said.uid).toBeGreaterThan(0);
+    child.stdin!.end();
+    expect(await new Promise((done) => child.once('exit', done))).toBe(0);
+  });
+
+  test('refuses a folder that this user cannot write', async () => {
+    chmodSync(folder, 0o755);
+    mkdirSync(join(folder, 'closed'), { mode: 0o555 });
+    const { said } = await launch(join(folder, 'closed/data'), ordinary);
+    expect(said).toEqual({ code: 'data_folder_not_writable' });
+  });
+});
+
 describe('embedded PostgreSQL refuses, in one sentence with a code,', () => {
   test('a folder that another live process holds', async () => {
     const dataDir = join(folder, 'data');
@@ -283,9 +288,6 @@ describe('embedded PostgreSQL refuses, in one sentence with a code,', () => {
     writeFileSync(join(folder, 'file'), '');
     await expect(start(join(folder, 'file'))).rejects.toMatchObject({ code: 'data_folder_not_writable' });
     await expect(start(join(folder, 'file/below'))).rejects.toMatchObject({ code: 'data_folder_not_writable' });
-    mkdirSync(join(folder, 'closed'), { mode: 0o555 });
-    const { said } = await launch(join(folder, 'closed/data'), ordinaryUser);
-    expect(said).toEqual({ code: 'data_folder_not_writable' });
   });
 
   test('a folder on a full disk', async () => {

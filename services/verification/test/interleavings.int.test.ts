@@ -41,6 +41,7 @@ beforeAll(async () => {
       policy: 'required',
       before: ['recharge'],
       kinds: ['personal'],
+      consentVersion: '1',
       provider: 'aliyun_id2',
       minimumAge: 18,
       accountsPerPerson: 3,

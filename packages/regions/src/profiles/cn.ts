@@ -33,6 +33,7 @@ export const cn = defineProfile({
     policy: 'required',
     before: ['recharge', 'package', 'upgrade', 'renewal'],
     kinds: ['personal'],
+    consentVersion: '2026-11',
     provider: 'aliyun_id2',
     minimumAge: 18,
     accountsPerPerson: 3,

@@ -18,6 +18,24 @@ const ensure = async (admin: pg.Client, name: string, password: string, others: 
   for (const other of others) await admin.query(`grant connect on database ${quote(name)} to ${quote(other)}`);
 };
 
+const asAdmin = async <T>(postgres: RunningPostgres, work: (admin: pg.Client) => Promise<T>): Promise<T> => {
+  const admin = new pg.Client({ connectionString: postgres.adminUrl });
+  admin.on('error', () => undefined); // The running query fails with the same error.
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.end();
+  }
+};
+
+/** Whether roles with passwords were made before; without those passwords their databases cannot be opened. */
+export const hasServiceRoles = (postgres: RunningPostgres): Promise<boolean> =>
+  asAdmin(postgres, async (admin) => {
+    const { rowCount } = await admin.query('select 1 from pg_roles where rolcanlogin and not rolsuper limit 1');
+    return rowCount !== 0;
+  });
+
 export type RegionDatabases = { readonly urlOf: (service: ServiceName) => string; readonly busUrl: string };
 
 /** Creates what is missing of a region's roles and databases. */
@@ -28,15 +46,11 @@ export const ensureDatabases = async (
 ): Promise<RegionDatabases> => {
   const services = serviceNames.filter((name) => name !== 'gateway');
   const role = (what: string, password: string) => ({ user: nameOf(region, what), password });
-  const admin = new pg.Client({ connectionString: postgres.adminUrl });
-  await admin.connect();
-  try {
+  await asAdmin(postgres, async (admin) => {
     for (const service of services)
       await ensure(admin, nameOf(region, service), secrets.databasePasswords[service], []);
     await ensure(admin, nameOf(region, 'bus'), secrets.busPassword, []);
-  } finally {
-    await admin.end();
-  }
+  });
   return {
     urlOf: (service) => postgres.url(nameOf(region, service), role(service, secrets.databasePasswords[service])),
     busUrl: postgres.url(nameOf(region, 'bus'), role('bus', secrets.busPassword)),

@@ -3,11 +3,14 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Profile } from '@meridian/regions/profile.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
-import { startPostgres } from '../postgres/start-postgres.ts';
+import { type RunningPostgres, startPostgres } from '../postgres/start-postgres.ts';
+import { hasServiceRoles } from './databases.ts';
+import { explainDatabaseEnd, explainFailure } from './explain-failure.ts';
 import { allPorts, regionPorts, sandboxPorts } from './ports.ts';
 import { type RunningRegion, startRegion } from './region-stack.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { embeddedSecrets } from './secrets.ts';
+import { StartError } from './start-error.ts';
 
 export type EmbeddedOptions = {
   readonly dataDir: string;
@@ -22,13 +25,7 @@ export type EmbeddedOptions = {
   readonly busUrl?: string;
 };
 
-export class StartError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+type Part = { readonly stop: () => Promise<void> };
 
 const portIsFree = (port: number) =>
   new Promise<boolean>((resolve, reject) => {
@@ -54,33 +51,39 @@ const localAddresses = (base: number, index: number) => {
   };
 };
 
+/** Stops the parts in order, each even if one before it failed; throws the first failure at the end. */
+const stopAll = async (parts: readonly Part[]) => {
+  const failures: unknown[] = [];
+  for (const part of parts) await part.stop().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+};
+
 /** Starts everything; throws StartError or PostgresError with one clear sentence, and leaves nothing running then. */
 export const startEmbedded = async (options: EmbeddedOptions) => {
   const { dataDir, portBase, profiles, progress = () => undefined } = options;
-  const taken = await takenPort(allPorts(portBase, profiles.length));
-  if (taken !== undefined) {
-    throw new StartError(
-      'port_in_use',
-      `Port ${taken} is in use by another program: stop it, or choose other ports with MERIDIAN_PORT_BASE (now ${portBase}).`,
-    );
-  }
-  const running: { name: string; stop: () => Promise<void> }[] = [];
-  const stop = async () => {
-    for (const part of running.splice(0).reverse()) await part.stop();
-  };
+  const running: Part[] = [];
+  const stop = () => stopAll(running.splice(0).reverse());
+  let postgres: RunningPostgres | undefined;
   try {
+    const taken = await takenPort(allPorts(portBase, profiles.length));
+    if (taken !== undefined)
+      throw new StartError(
+        'port_in_use',
+        `Port ${taken} is in use by another program: stop it, or choose other ports with MERIDIAN_PORT_BASE (now ${portBase}).`,
+      );
     progress('starting PostgreSQL');
-    const postgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), durable: options.durable ?? true });
-    running.push({ name: 'postgres', stop: () => postgres.stop() });
+    const server = await startPostgres({ dataDir: join(dataDir, 'postgres'), durable: options.durable ?? true });
+    postgres = server;
+    running.push({ stop: () => server.stop() });
 
-    const secrets = await embeddedSecrets(
-      dataDir,
-      profiles.map((p) => p.id),
-    );
+    const secrets = await embeddedSecrets(dataDir, {
+      regions: profiles.map((p) => p.id),
+      inUse: await hasServiceRoles(server),
+    });
     progress('starting the sandbox');
     const ports = sandboxPorts(portBase);
     const sandbox = await startSandbox(sandboxConfig(secrets.sandbox, ports, profiles, progress));
-    running.push({ name: 'sandbox', stop: () => sandbox.stop() });
+    running.push({ stop: () => sandbox.stop() });
 
     const directory = Object.fromEntries(
       profiles.map((p, i) => [p.id, { name: p.name, addresses: localAddresses(portBase, i) }]),
@@ -92,7 +95,7 @@ export const startEmbedded = async (options: EmbeddedOptions) => {
           profile,
           directory,
           ports: regionPorts(portBase, index),
-          postgres,
+          postgres: server,
           secrets,
           sandbox,
           logLevel: options.logLevel ?? 'warn',
@@ -104,15 +107,18 @@ export const startEmbedded = async (options: EmbeddedOptions) => {
     for (const outcome of started) {
       if (outcome.status === 'fulfilled') {
         regions.push(outcome.value);
-        running.push({ name: outcome.value.id, stop: outcome.value.stop });
+        running.push({ stop: outcome.value.stop });
       }
     }
     const failed = started.find((outcome) => outcome.status === 'rejected');
     if (failed) throw failed.reason;
-    return { regions, sandbox: sandbox.origin, databaseExited: postgres.exited, stop };
+    /** Settles when PostgreSQL has ended, with why in one sentence. */
+    const databaseEnded = server.exited.then(() => explainDatabaseEnd(dataDir, server).message);
+    return { regions, sandbox: sandbox.origin, databaseEnded, stop };
   } catch (error) {
-    await stop();
-    throw error;
+    const failure = explainFailure(error, { dataDir, postgres });
+    await stop().catch(() => undefined); // What stops badly now does so because of what failed before.
+    throw failure;
   }
 };
 export type Embedded = Awaited<ReturnType<typeof startEmbedded>>;

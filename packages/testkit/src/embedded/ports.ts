@@ -1,8 +1,17 @@
 // Which port is whose. One block for the sandbox, then one block per region, so that two copies run side by side by MERIDIAN_PORT_BASE.
 import { type ServiceName, serviceNames } from '@meridian/contracts/endpoint.ts';
+import { StartError } from './start-error.ts';
 
 export const defaultPortBase = 4000;
 const blockSize = 20;
+
+/** The first port of a copy, by MERIDIAN_PORT_BASE; empty counts as absent. Throws one sentence for a person. */
+export const portBaseOf = (env: NodeJS.ProcessEnv): number => {
+  const base = Number(env.MERIDIAN_PORT_BASE || defaultPortBase);
+  if (!Number.isInteger(base) || base < 1024 || base > 65_000)
+    throw new StartError('invalid_setting', 'MERIDIAN_PORT_BASE must be a whole number from 1024 to 65000.');
+  return base;
+};
 
 export type RegionPorts = {
   readonly api: number;

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type ServiceName, serviceNames } from '@meridian/contracts/endpoint.ts';
 import type { SandboxSecrets } from '@meridian/sandbox/config.ts';
 import { completeSandboxSecrets, createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
+import { StartError } from './start-error.ts';
 
 const random = () => randomBytes(32).toString('base64url');
 const key32 = () => randomBytes(32).toString('base64');
@@ -46,16 +47,59 @@ export type EmbeddedSecrets = {
   readonly sandbox: SandboxSecrets;
 };
 
-/** Reads the secrets of a data folder, drawing what is missing. A region added later gets its own; nothing is ever drawn twice. */
-export const embeddedSecrets = async (dataDir: string, regions: readonly string[]): Promise<EmbeddedSecrets> => {
+type Tree = { readonly [name: string]: unknown };
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null;
+
+/** Whether `kept` has every text that `wanted` has, under the same names. */
+const covers = (kept: unknown, wanted: unknown): boolean => {
+  if (!isTree(wanted)) return typeof kept === 'string' && kept !== '';
+  const tree = isTree(kept) ? kept : {};
+  return Object.entries(wanted).every(([name, value]) => covers(tree[name], value));
+};
+
+const broken = (dataDir: string, what: string, cause?: unknown) =>
+  new StartError(
+    'data_folder_broken',
+    `The data folder ${dataDir} is broken (${what}): restore that file, or delete all data with npm start -- --reset.`,
+    { cause },
+  );
+
+const parse = (dataDir: string, text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw broken(dataDir, 'its secrets.json is damaged', error);
+  }
+};
+
+/** What the file holds; undefined when there is none. Throws StartError when it is not a whole set of secrets. */
+const readKept = (dataDir: string, file: string): EmbeddedSecrets | undefined => {
+  if (!existsSync(file)) return undefined;
+  const kept = parse(dataDir, readFileSync(file, 'utf8'));
+  const wanted = drawRegion();
+  const whole = isTree(kept) && isTree(kept.regions) && isTree(kept.sandbox);
+  if (!whole || !Object.values(kept.regions as Tree).every((region) => covers(region, wanted)))
+    throw broken(dataDir, 'its secrets.json is damaged: something is missing from it');
+  return kept as unknown as EmbeddedSecrets;
+};
+
+/**
+ * Reads the secrets of a data folder, drawing what is missing. A region added later gets its own; nothing is ever drawn twice.
+ * `inUse`: databases were made with secrets before, so that a folder without its file is broken, not new.
+ */
+export const embeddedSecrets = async (
+  dataDir: string,
+  { regions, inUse }: { readonly regions: readonly string[]; readonly inUse: boolean },
+): Promise<EmbeddedSecrets> => {
   const file = join(dataDir, 'secrets.json');
-  const kept: EmbeddedSecrets | undefined = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as EmbeddedSecrets)
-    : undefined;
+  const kept = readKept(dataDir, file);
+  if (!kept && inUse) throw broken(dataDir, 'its secrets.json is gone, and its databases were made with it');
   const missing = regions.filter((id) => !kept?.regions[id]);
   // Also when no region is missing: the sandbox may have gained a party since the folder was made.
   const sandbox = kept
-    ? await completeSandboxSecrets(kept.sandbox, [...regions])
+    ? await completeSandboxSecrets(kept.sandbox, [...regions]).catch((error: unknown) => {
+        throw broken(dataDir, "the sandbox's part of its secrets.json is damaged", error);
+      })
     : await createSandboxSecrets([...regions]);
   if (kept && missing.length === 0 && isDeepStrictEqual(sandbox, kept.sandbox)) return kept;
   const secrets: EmbeddedSecrets = {

@@ -3,6 +3,7 @@ import { chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile }
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import type { Identity } from './identity.ts';
+import { lastWords, saysDiskFull } from './last-words.ts';
 import { ownTree } from './own-tree.ts';
 import { PostgresError, systemCode } from './postgres-error.ts';
 import { serverEnvironment } from './settings.ts';
@@ -98,15 +99,14 @@ async function syncFolder(folder: string): Promise<void> {
 
 /** Reads what a program of PostgreSQL said before it gave up. */
 export function startFailure(output: string, what: string): PostgresError {
-  if (/No space left on device|Disk quota exceeded/.test(output))
+  if (saysDiskFull(output))
     return new PostgresError('disk_full', 'The disk is full: PostgreSQL cannot write its data folder.');
-  const lines = output.split('\n').filter((line) => line.trim() !== '');
-  const said = lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
+  const said = lastWords(output) || (output.trim().split('\n').at(-1) as string) || 'it said nothing';
   const code =
     /database files are incompatible|could not (open|locate|read) .*(control|checkpoint)|invalid (checkpoint|data in)/i.test(
       said,
     )
       ? 'data_folder_broken'
       : 'postgres_start_failed';
-  return new PostgresError(code, `PostgreSQL did not start (${what}): ${said.trim()}`);
+  return new PostgresError(code, `PostgreSQL did not start (${what}): ${said}`);
 }

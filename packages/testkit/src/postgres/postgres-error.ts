@@ -8,15 +8,17 @@
  * - `postgres_refused_user` PostgreSQL cannot run as this user here
  * - `postgres_start_failed` anything else; the message quotes PostgreSQL
  */
-export type PostgresErrorCode =
-  | 'data_folder_not_writable'
-  | 'data_folder_in_use'
-  | 'data_folder_broken'
-  | 'data_folder_version'
-  | 'disk_full'
-  | 'postgres_missing'
-  | 'postgres_refused_user'
-  | 'postgres_start_failed';
+export const postgresErrorCodes = [
+  'data_folder_not_writable',
+  'data_folder_in_use',
+  'data_folder_broken',
+  'data_folder_version',
+  'disk_full',
+  'postgres_missing',
+  'postgres_refused_user',
+  'postgres_start_failed',
+] as const;
+export type PostgresErrorCode = (typeof postgresErrorCodes)[number];
 
 /** What keeps the embedded PostgreSQL from running, said in one sentence. Branch on `code`. */
 export class PostgresError extends Error {

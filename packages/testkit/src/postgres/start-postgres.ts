@@ -6,6 +6,7 @@ import { locateBinaries } from './binaries.ts';
 import { ensureCluster, SUPERUSER, startFailure } from './cluster.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serverIdentity } from './identity.ts';
+import { readTail } from './last-words.ts';
 import { folderError, PostgresError, systemCode } from './postgres-error.ts';
 import { endProcess, readPostmaster, stopOrphan, until } from './postmaster.ts';
 import { serverArguments, serverEnvironment } from './settings.ts';
@@ -33,6 +34,9 @@ export type RunningPostgres = {
   /** Superuser on the database 'postgres'. */
   adminUrl: string;
   url(database: string, role?: Role): string;
+  logFile: string;
+  /** The end of what this run has written to its log. */
+  said(): string;
   /** Settles when the server has ended, for whatever reason. */
   exited: Promise<void>;
   /** Fast shutdown, immediate shutdown after 10 s. May be called again. */
@@ -106,10 +110,7 @@ async function startLocked(options: PostgresOptions, dataDir: string, release: (
   }, START_MS);
   if (pid === undefined || ended || !ready) {
     if (pid !== undefined) await endProcess(pid, () => ended, STOP_MS);
-    throw startFailure(
-      (await readFile(logFile)).subarray(logOffset).toString(),
-      ready ? 'it ended at once' : 'it was not ready in time',
-    );
+    throw startFailure(readTail(logFile, logOffset), ready ? 'it ended at once' : 'it was not ready in time');
   }
 
   // A process that ends without stop() takes its server along; one that is killed leaves it to the next start.
@@ -132,6 +133,8 @@ async function startLocked(options: PostgresOptions, dataDir: string, release: (
     socketDir: sockets.path,
     adminUrl: url('postgres'),
     url,
+    logFile,
+    said: () => readTail(logFile, logOffset),
     exited,
     stop: () => {
       stopping ??= stop();
