@@ -144,7 +144,7 @@ export const createTemporaryKey = endpoint({
   method: 'POST',
   path: '/v1/keys/temporary',
   summary: 'Create a key for a bounded time and named models, to hand to a job or a device',
-  auth: { kind: 'user' },
+  auth: { kind: 'user', introspect: true },
   idempotent: true,
   body: z.strictObject({
     name: personText(60),
@@ -204,7 +204,7 @@ export const updateKey = endpoint({
   method: 'PATCH',
   path: '/v1/keys/{keyId}',
   summary: 'Change name, project, lists, limits or expiry of a key; what is not named stays',
-  auth: { kind: 'user' },
+  auth: { kind: 'user', introspect: true },
   params: z.strictObject({ keyId: idOf('key') }),
   body: z.strictObject({
     name: personText(60).optional(),
@@ -227,7 +227,7 @@ export const rotateKey = endpoint({
   summary: 'Give the key a new secret; the old ones work until the grace ends',
   description:
     'The key keeps its id, lists, limits and expiry. With a grace of 0 no verification that starts after this answer accepts an old secret.',
-  auth: { kind: 'user' },
+  auth: { kind: 'user', introspect: true },
   idempotent: true,
   params: z.strictObject({ keyId: idOf('key') }),
   body: z.strictObject({ graceSeconds: z.number().int().min(0).max(maxGraceSeconds).default(0) }),
