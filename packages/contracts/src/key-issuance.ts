@@ -424,7 +424,9 @@ export const verifyKey = endpoint({
       .max(100)
       .nullable()
       .optional()
-      .describe('null: a call that is about no model, such as the list of models'),
+      .describe(
+        'null: a call that is about no model, such as the list of models. Absent: not known; counts like a model the region does not sell',
+      ),
     endpoint: z.string().min(1).max(100).optional().describe('Path below the Base URL, e.g. "chat/completions"'),
     ip: z.union([z.ipv4(), z.ipv6()]).optional().describe('Address of the caller'),
     tokensEstimate: tokens.optional().describe('Tokens to reserve; corrected by POST /internal/v1/keys/usage'),
@@ -446,7 +448,7 @@ export const reportKeyUsage = endpoint({
     requestId: z.string().min(1).max(64),
     accountId,
     keyId: idOf('key'),
-    model: z.string().min(1).max(100).nullable(),
+    model: z.string().min(1).max(100).nullable().optional().describe('As it was told to the verification'),
     reservedAt: timestamp,
     tokensReserved: tokens,
     tokensUsed: tokens,

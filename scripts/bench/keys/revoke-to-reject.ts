@@ -60,7 +60,7 @@ const verifyAt =
     const { body } = await request(`${url}/internal/v1/keys/verify`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await token()}` },
-      body: JSON.stringify({ key: secret, product: 'payg' }),
+      body: JSON.stringify({ key: secret, product: 'payg', model: null }),
     });
     return ((await body.json()) as { valid: boolean }).valid;
   };

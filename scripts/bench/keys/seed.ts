@@ -49,7 +49,7 @@ const garbled = (secret: string) => `${secret.slice(0, -1)}${secret.endsWith('0'
 /** One question per line; line n of the second half is about a garbled form of key n. */
 export const writeQuestions = (file: string, keys: readonly SeededKey[], model?: string): void => {
   const line = (key: string) =>
-    JSON.stringify({ key, product: 'payg', ...(model !== undefined && { model, tokensEstimate: 10 }) });
+    JSON.stringify({ key, product: 'payg', model: model ?? null, ...(model !== undefined && { tokensEstimate: 10 }) });
   writeFileSync(file, [...keys.map((k) => line(k.secret)), ...keys.map((k) => line(garbled(k.secret)))].join('\n'));
 };
 

@@ -42,8 +42,11 @@ const newKey = async (limits: Limits = {}, accountId = one.newAccount()) => {
   });
   return { accountId, keyId: body.key.keyId, secret: body.secret };
 };
-const verify = async (service: Harness, key: string, more: { model?: string | null; tokensEstimate?: number } = {}) =>
-  (await service.asService('gateway', verifyKey, { body: { key, product: 'payg', model: null, ...more } })).body;
+const verify = async (
+  service: Harness,
+  key: string,
+  more: { model?: string | null | undefined; tokensEstimate?: number } = {},
+) => (await service.asService('gateway', verifyKey, { body: { key, product: 'payg', model: null, ...more } })).body;
 type Verdict = Awaited<ReturnType<typeof verify>>;
 const both = (n: number) => (n % 2 === 0 ? one : two);
 const taken = (verdicts: Verdict[]) => verdicts.filter((verdict) => verdict.valid).length;
@@ -88,6 +91,12 @@ describe('limits under concurrency', () => {
     expect(taken(verdicts)).toBe(50);
     expect(reasons(verdicts)).toEqual(new Set(['rate_limited account_model requests_per_minute']));
     expect(taken(await Promise.all(Array.from({ length: 60 }, (_, i) => call(i, 'meridian-v2.5-pro'))))).toBe(60);
+    // Not telling the model opens nothing: such a call may be about any.
+    const untold = await Promise.all(
+      Array.from({ length: 60 }, (_, i) => verify(both(i), keys[i % 3]!.secret, { model: undefined })),
+    );
+    expect(taken(untold)).toBe(50);
+    shift += 60_000;
     const invented = await Promise.all(Array.from({ length: 120 }, (_, i) => call(i, `made-up-${i}`)));
     expect(taken(invented)).toBe(50);
     expect((await admin.query("select from rate_window where subject like '%made-up%'")).rowCount).toBe(0);

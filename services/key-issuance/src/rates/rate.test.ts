@@ -20,14 +20,15 @@ describe('whose counters a call takes from', () => {
     expect(ids('m')).toEqual(['k:key_cn_1', 'a:acc_cn_1:m']);
     expect(ids('free')).toEqual(['k:key_cn_1']);
     expect(ids(null)).toEqual(['k:key_cn_1']);
-    expect(ids(undefined)).toEqual(['k:key_cn_1']);
+    expect(ids(undefined)).toEqual(['k:key_cn_1', 'a:acc_cn_1:']);
     expect(ids('m', { ...key, limits: none })).toEqual(['a:acc_cn_1:m']);
     expect(ids('free', { ...key, limits: none })).toEqual([]);
   });
 
-  test('names that nobody sells share one', () => {
-    const [x, y] = ['x', 'y'].map((model) => subjectsOf({ ...key, limits: none }, model, limits));
+  test('names that nobody sells, and a model that is not told, share one', () => {
+    const [x, y, untold] = ['x', 'y', undefined].map((model) => subjectsOf({ ...key, limits: none }, model, limits));
     expect(x).toEqual(y);
+    expect(untold).toEqual(x);
     expect(x).toMatchObject([{ id: 'a:acc_cn_1:', scope: 'account_model', limits: some }]);
   });
 });
