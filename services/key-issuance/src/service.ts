@@ -6,29 +6,29 @@ import { resolveRegion } from '@meridian/regions/region.ts';
 import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
 import { changeRoutes } from './changes/changes.routes.ts';
-import { headPosition, pruneChanges } from './changes/key-change.store.ts';
+import { headPosition } from './changes/key-change.store.ts';
 import { accountModelLimitsOf, peppersOf, readConfig } from './config.ts';
 import type { Schema } from './db/schema.ts';
-import { retainedSince } from './gates/erase-account.ts';
 import { gateReactions } from './gates/gates.reactions.ts';
 import { gateRoutes } from './gates/gates.routes.ts';
 import { createBatchQueue } from './keys/batch-queue.ts';
 import { coalesce } from './keys/coalesce.ts';
 import { planRoutes, verifyRoutes } from './keys/internal-keys.routes.ts';
 import { writeLastUsed } from './keys/key.store.ts';
-import { pruneAudit } from './keys/key-audit.store.ts';
 import { findFacts } from './keys/key-facts.store.ts';
 import { keyListRoutes, keyRoutes } from './keys/keys.routes.ts';
 import { createLastUsed } from './keys/last-used.ts';
 import { scannerRoutes } from './keys/scanner.routes.ts';
 import { migrations } from './migrations.ts';
-import { pruneRates, type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
+import { type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
 import { rateRoutes } from './rates/rates.routes.ts';
 import { retryConflicts } from './rates/retry-conflicts.ts';
+import { sweep } from './sweep.ts';
 
 const lastUsedFlushMs = 30_000;
 const sweepMs = 600_000;
-const changesKeptMs = 24 * 3_600_000;
+/** Rows of a statement: few enough to be over in a fraction of a second. Each kind gets a share of the time between two sweeps. */
+const sweepShare = { limit: 10_000, budgetMs: sweepMs / 5 };
 
 export const startKeyIssuance = async (
   env: Record<string, string | undefined>,
@@ -97,10 +97,9 @@ export const startKeyIssuance = async (
     const uses = lastUsed.take();
     if (uses.size > 0) await writeLastUsed(db.read, uses);
   });
+  const stopping = new AbortController();
   platform.every(sweepMs, 'sweep', async () => {
-    await pruneChanges(db.read, new Date(now().getTime() - changesKeptMs));
-    await pruneAudit(db.read, retainedSince(auditRetention, now()));
-    await pruneRates(db.read, now());
+    await sweep(db.read, now(), { ...sweepShare, auditRetention, signal: stopping.signal });
   });
 
   const running = await platform.start({
@@ -111,6 +110,7 @@ export const startKeyIssuance = async (
     ...running,
     // Waiting polls are answered first, so that closing the listener does not wait for them.
     stop: () => {
+      stopping.abort();
       watch.stop();
       return running.stop();
     },

@@ -2,6 +2,7 @@
 import type { RateWindow } from '@meridian/contracts/key-issuance.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
+import { affected } from '../db/affected.ts';
 import type { Schema } from '../db/schema.ts';
 import { dayOf, minuteOf, type RateSubject, windowsOf } from './rate.ts';
 
@@ -97,15 +98,19 @@ export const correctTokens = async (db: Kysely<Schema>, correction: Correction, 
     from held where w.subject = held.subject`.execute(db);
 };
 
-/** Deletes at most 10,000 counters idle since yesterday and reports older than a day. */
-export const pruneRates = async (db: Kysely<Schema>, now: Date): Promise<void> => {
-  await sql`delete from rate_window where subject in (
-    select subject from rate_window where day < ${dayOf(now) - 1} limit 10000 for update skip locked)`.execute(db);
-  await sql`delete from usage_report where request_id in (
-    select request_id from usage_report where reported_at < ${new Date(now.getTime() - 86_400_000)} limit 10000)`.execute(
-    db,
+/** Deletes at most `limit` counters idle since yesterday; answers how many. */
+export const pruneWindows = (db: Kysely<Schema>, now: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from rate_window where ctid = any(array(
+      select ctid from rate_window where day < ${dayOf(now) - 1} limit ${limit} for update skip locked))`.execute(db),
   );
-};
+
+/** Deletes at most `limit` reports older than `before`; answers how many. */
+export const pruneReports = (db: Kysely<Schema>, before: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from usage_report where ctid = any(array(
+      select ctid from usage_report where reported_at < ${before} limit ${limit} for update skip locked))`.execute(db),
+  );
 
 /** Deletes the counters of an erased account; they carry its id. */
 export const eraseRates = async (db: Tx<Schema>, accountId: string): Promise<void> => {
