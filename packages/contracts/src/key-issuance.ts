@@ -110,6 +110,9 @@ const shownOnce = z.strictObject({
   secret: z.string().describe('Shown once'),
   baseUrl: z.url().describe('The Base URL this key works at'),
 });
+const rotated = shownOnce.extend({
+  baseUrl: z.url().nullable().describe('The Base URL keys of its product work at; null: the region has none for it'),
+});
 
 const scopes = {
   models: keyModels.nullable().default(null),
@@ -231,7 +234,7 @@ export const rotateKey = endpoint({
   idempotent: true,
   params: z.strictObject({ keyId: idOf('key') }),
   body: z.strictObject({ graceSeconds: z.number().int().min(0).max(maxGraceSeconds).default(0) }),
-  answers: { 201: shownOnce },
+  answers: { 201: rotated },
   problems: [notFound, keyNotActive, tooManySecrets],
   limit: { max: 30, windowSeconds: 60 },
 });

@@ -50,7 +50,6 @@ export const startKeyIssuance = async (
   const peppers = peppersOf(config.KEY_PEPPERS);
   const auditRetention = profile.retention.securityLog;
   const base = { service: platform.service, region, now, publish, db, wall, log };
-  const baseUrl = profile.addresses.baseUrls.payg;
 
   const accountModelLimits = accountModelLimitsOf(
     profile.models,
@@ -58,7 +57,7 @@ export const startKeyIssuance = async (
   );
   const issuing = { ...base, peppers, maxKeysPerAccount: config.MAX_KEYS_PER_ACCOUNT };
 
-  keyRoutes(platform.publicServer, { ...issuing, baseUrl });
+  keyRoutes(platform.publicServer, { ...issuing, baseUrls: profile.addresses.baseUrls });
   keyListRoutes(platform.publicServer, base);
   scannerRoutes(platform.publicServer, { ...base, peppers, directory });
 

@@ -4,12 +4,14 @@ import { readPublicPart } from '@meridian/client/key-checksum.ts';
 import {
   createKey,
   getKey,
+  issuePlanKey,
   listKeyChanges,
   revokeKey,
   rotateKey,
   verifyKey,
 } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { profiles } from '@meridian/regions/region.ts';
 import { type Harness, startHarness } from './harness.ts';
 
 let shift = 0;
@@ -130,6 +132,34 @@ describe('rotation', () => {
     await expect(rotate({ ...key, accountId: service.newAccount() }, 0)).rejects.toMatchObject({ code: 'not_found' });
     expect(await standingOf(key.secret)).toBe(key.keyId);
   });
+});
+
+test("a rotated plan key is told its own product's Base URL, or that the region has none", async () => {
+  const planUrl = 'https://plan.example/v1';
+  const profile = profiles.cn!;
+  const { addresses } = profile;
+  const withPlans = { ...profile, addresses: { ...addresses, baseUrls: { ...addresses.baseUrls, plan: planUrl } } };
+  const selling = await startHarness({ env: { REGION_PROFILE: JSON.stringify(withPlans) } });
+  const baseUrlOf = async (on: Harness) => {
+    const accountId = on.newAccount();
+    const { body } = await on.asService('billing', issuePlanKey, {
+      body: { accountId, name: 'plan', planUntil: new Date(now().getTime() + 600_000).toISOString() },
+      idempotencyKey: fresh(),
+    });
+    const rotated = await on.asUser(accountId, rotateKey, {
+      params: { keyId: body.key.keyId },
+      body: {},
+      idempotencyKey: fresh(),
+    });
+    expect(rotated.body.secret).toMatch(/^tp-/);
+    return rotated.body.baseUrl;
+  };
+  try {
+    expect(await baseUrlOf(selling)).toBe(planUrl);
+    expect(await baseUrlOf(service)).toBeNull();
+  } finally {
+    await selling.stop();
+  }
 });
 
 describe('peppers', () => {

@@ -20,7 +20,7 @@ import type { Key, Replica } from './run-history.ts';
 export const region = 'cn';
 export const now = () => new Date();
 const peppers = { current: 1, secretOf: () => 'a-pepper-of-this-test' };
-const baseUrl = 'https://model.example/v1';
+const baseUrls = { payg: 'https://model.example/v1', plan: null };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const deps = {
@@ -33,7 +33,7 @@ const deps = {
 };
 const unlimited = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null };
 const unbound = { project: 'p', expiresAt: null, models: null, endpoints: null, networks: null, limits: unlimited };
-const creating = { ...deps, peppers, maxKeysPerAccount: 50, baseUrl };
+const creating = { ...deps, peppers, maxKeysPerAccount: 50, baseUrls };
 
 export type FactsOf = (digest: Buffer) => Promise<KeyFacts | undefined>;
 type Facts = ReadonlyMap<string, KeyFacts>;
@@ -91,7 +91,7 @@ export const replicaOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }
     now,
     log: silent,
     peppers,
-    baseUrlOf: () => baseUrl,
+    baseUrlOf: () => baseUrls.payg,
     appealUrl: 'https://appeal.example',
     factsOf: wrap(coalesce({ read, maxBatch: 64, maxInFlight: 2, maxWaiting: 1_000, deadlineMs: 20_000 })),
     accountModelLimits: { of: new Map(), others: unlimited },
