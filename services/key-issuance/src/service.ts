@@ -11,6 +11,7 @@ import { accountModelLimitsOf, peppersOf, readConfig } from './config.ts';
 import type { Schema } from './db/schema.ts';
 import { gateReactions } from './gates/gates.reactions.ts';
 import { gateRoutes } from './gates/gates.routes.ts';
+import { assertPeppers } from './keys/assert-peppers.ts';
 import { createBatchQueue } from './keys/batch-queue.ts';
 import { coalesce } from './keys/coalesce.ts';
 import { planRoutes, verifyRoutes } from './keys/internal-keys.routes.ts';
@@ -47,7 +48,7 @@ export const startKeyIssuance = async (
     overrides,
   });
   const { db, now, log, publish, wall } = platform;
-  const peppers = peppersOf(config.KEY_PEPPERS);
+  const peppers = peppersOf(config.KEY_PEPPERS, config.KEY_PEPPER_CURRENT);
   const auditRetention = profile.retention.securityLog;
   const base = { service: platform.service, region, now, publish, db, wall, log };
 
@@ -104,6 +105,7 @@ export const startKeyIssuance = async (
   const running = await platform.start({
     listensTo: listensTo['key-issuance'],
     reactions: gateReactions({ ...base, auditRetention }),
+    prepare: () => assertPeppers(db.read, peppers.versions, now()),
   });
   return {
     ...running,

@@ -38,6 +38,11 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
     templateKey: 'bus',
   });
   const bus = createPostgresBus({ url: busDatabase.url, log: silent, now });
+  const close = async () => {
+    await bus.close(1_000);
+    await jwks.close();
+    await Promise.all([database.drop(), busDatabase.drop()]);
+  };
   const running: Running = await startKeyIssuance(
     {
       MERIDIAN_MODE: 'embedded',
@@ -57,7 +62,10 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
       ...env,
     },
     overrides,
-  );
+  ).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
 
   let address = 0;
   return {
@@ -95,9 +103,7 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
     emit: createEventSender({ bus, region, now }),
     stop: async () => {
       await running.stop();
-      await bus.close(1_000);
-      await jwks.close();
-      await Promise.all([database.drop(), busDatabase.drop()]);
+      await close();
     },
   };
 };
