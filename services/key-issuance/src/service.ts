@@ -2,6 +2,7 @@
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
+import { stopInOrder } from '@meridian/kit/run/run.ts';
 import { resolveRegion } from '@meridian/regions/region.ts';
 import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
@@ -20,12 +21,15 @@ import { findFacts } from './keys/key-facts.store.ts';
 import { keyListRoutes, keyRoutes } from './keys/keys.routes.ts';
 import { createLastUsed } from './keys/last-used.ts';
 import { scannerRoutes } from './keys/scanner.routes.ts';
+import { openVerificationDatabase, splitPool } from './keys/verification-database.ts';
 import { migrations } from './migrations.ts';
 import { type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
 import { rateRoutes } from './rates/rates.routes.ts';
 import { retryConflicts } from './rates/retry-conflicts.ts';
 import { sweep } from './sweep.ts';
 
+/** Patience of a verification with each of its two statements, waiting included. */
+const deadlineMs = 2_000;
 const lastUsedFlushMs = 30_000;
 const sweepMs = 600_000;
 /** Rows of a statement: few enough to be over in a fraction of a second. Each kind gets a share of the time between two sweeps. */
@@ -37,12 +41,13 @@ export const startKeyIssuance = async (
 ): Promise<Running> => {
   const config = readConfig(env);
   const { id: region, profile, directory } = resolveRegion(config);
+  const pool = splitPool(config.DATABASE_POOL);
   const platform = await createPlatform<Schema>({
     service: 'key-issuance',
     region,
     directory,
     corsOrigins: profile.corsOrigins,
-    config,
+    config: { ...config, DATABASE_POOL: pool.rest },
     identityUrl: config.IDENTITY_URL,
     migrations,
     overrides,
@@ -63,17 +68,18 @@ export const startKeyIssuance = async (
   scannerRoutes(platform.publicServer, { ...base, peppers, directory });
 
   const lastUsed = createLastUsed();
-  // Reads and counters take a third of the pool each at most: a flood of verifications must leave room to revoke.
+  const verifying = openVerificationDatabase({ url: config.DATABASE_URL, poolSize: pool.verifying, log, deadlineMs });
+  // Reads and counters take half of these connections each.
   const queue = {
     maxBatch: 256,
-    maxInFlight: Math.max(1, Math.floor(config.DATABASE_POOL / 3)),
+    maxInFlight: Math.max(1, Math.floor(pool.verifying / 2)),
     maxWaiting: 10_000,
-    deadlineMs: 2_000,
+    deadlineMs,
   };
-  const factsOf = coalesce({ ...queue, read: (digests) => findFacts(db.read, digests, now()) });
+  const factsOf = coalesce({ ...queue, read: (digests) => findFacts(verifying.read, digests, now()) });
   const take = createBatchQueue<RateQuestion, RateAnswer>({
     ...queue,
-    run: (questions) => retryConflicts(() => takeRates(db.read, questions, now())),
+    run: (questions) => retryConflicts(() => takeRates(verifying.read, questions, now())),
   });
   const verifyDeps = {
     ...base,
@@ -113,7 +119,13 @@ export const startKeyIssuance = async (
     stop: () => {
       stopping.abort();
       watch.stop();
-      return running.stop();
+      return stopInOrder(
+        [
+          { name: 'platform', stop: running.stop },
+          { name: 'verification database', stop: verifying.close },
+        ],
+        log,
+      );
     },
   };
 };
