@@ -67,8 +67,8 @@ export const startKeyIssuance = async (
   keyListRoutes(platform.publicServer, base);
   scannerRoutes(platform.publicServer, { ...base, peppers, directory });
 
-  const lastUsed = createLastUsed();
   const verifying = openVerificationDatabase({ url: config.DATABASE_URL, poolSize: pool.verifying, log, deadlineMs });
+  const lastUsed = createLastUsed({ write: (uses) => retryConflicts(() => writeLastUsed(verifying.read, uses)) });
   // Reads and counters take half of these connections each.
   const queue = {
     maxBatch: 256,
@@ -99,10 +99,7 @@ export const startKeyIssuance = async (
   const watch = createChangeWatch({ head: () => headPosition(db.read), pollMs: 150, maxWaiters: 1_000 });
   changeRoutes(platform.internalServer, { ...base, watch });
 
-  platform.every(lastUsedFlushMs, 'last-used', async () => {
-    const uses = lastUsed.take();
-    if (uses.size > 0) await writeLastUsed(db.read, uses);
-  });
+  platform.every(lastUsedFlushMs, 'last-used', lastUsed.flush);
   const stopping = new AbortController();
   platform.every(sweepMs, 'sweep', async () => {
     await sweep(db.read, now(), { ...sweepShare, auditRetention, signal: stopping.signal });
@@ -122,6 +119,8 @@ export const startKeyIssuance = async (
       return stopInOrder(
         [
           { name: 'platform', stop: running.stop },
+          // A sample: nothing to fail over.
+          { name: 'last-used', stop: () => lastUsed.flush().catch((err) => log.warn({ err }, 'last uses are lost')) },
           { name: 'verification database', stop: verifying.close },
         ],
         log,
