@@ -370,9 +370,20 @@ export const keyRefusal = z.strictObject({
   caseId: idOf('cas').optional(),
   until: timestamp
     .optional()
-    .describe('account_protected: when it ends by itself; rate_limited: when the window begins anew'),
+    .describe(
+      'account_protected: when it ends by itself; rate_limited: when the window begins anew, unless the call fits in none',
+    ),
   appealUrl: z.url().optional(),
-  exceeded: rateWindow.optional().describe('rate_limited: the window that has no room for this call'),
+  exceeded: rateWindow
+    .extend({
+      needed: z
+        .number()
+        .int()
+        .optional()
+        .describe('Tokens reserved for this call, if more than the whole limit: it never fits'),
+    })
+    .optional()
+    .describe('rate_limited: the window that has no room for this call'),
 });
 export type KeyRefusal = z.infer<typeof keyRefusal>;
 

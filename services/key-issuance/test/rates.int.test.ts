@@ -1,5 +1,6 @@
 // Limits of calls and tokens: exact with two replicas under many calls at once, given back and corrected, begun anew by themselves.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { explainKeyRefusal, retryAfterOf } from '@meridian/client/key-refusal.ts';
 import { createKey, reportKeyUsage, updateKey, verifyKey } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import pg from 'pg';
@@ -203,6 +204,28 @@ describe('windows', () => {
     expect((await verify(two, key.secret)).valid).toBe(true);
     shift += 60_000;
     expect((await verify(one, key.secret)).valid).toBe(false);
+  });
+
+  test('a call larger than a whole limit is told so, with nothing to wait for; a smaller one passes', async () => {
+    const key = await newKey({ tokensPerMinute: 1_000, tokensPerDay: 1_500 });
+    const refused = await verify(one, key.secret, { tokensEstimate: 1_001 });
+    const exceeded = { scope: 'key', kind: 'tokens_per_minute', limit: 1_000, remaining: 1_000, needed: 1_001 };
+    expect(refused).toMatchObject({ valid: false, refusal: { code: 'rate_limited', exceeded } });
+    if (refused.valid) throw new Error('it passed');
+    expect(refused.refusal.until).toBeUndefined();
+    expect(retryAfterOf(refused.refusal, now())).toBeUndefined();
+    expect(explainKeyRefusal(refused.refusal)).toMatch(
+      /1001 tokens.*limit of 1000 tokens per minute.*Waiting does not/,
+    );
+    // The minute would take it after a while, the day never will.
+    await one.asUser(key.accountId, updateKey, {
+      params: { keyId: key.keyId },
+      body: { limits: { tokensPerMinute: 5_000, tokensPerDay: 1_500 } },
+    });
+    expect(await verify(two, key.secret, { tokensEstimate: 1_501 })).toMatchObject({
+      refusal: { exceeded: { kind: 'tokens_per_day', needed: 1_501 } },
+    });
+    expect(await verify(one, key.secret, { tokensEstimate: 1_500 })).toMatchObject({ valid: true });
   });
 
   test('lowering a limit counts at once', async () => {

@@ -7,7 +7,7 @@ import type { KeyProduct, KeyVerdict } from '@meridian/contracts/key-issuance.ts
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import type { RateAnswer, RateQuestion } from '../rates/rate.store.ts';
-import { type AccountModelLimits, subjectsOf } from '../rates/rate.ts';
+import { type AccountModelLimits, subjectsOf, tooSmallFor } from '../rates/rate.ts';
 import { isWithin } from './ip-network.ts';
 import { judgeKey, type KeyFacts, type KeyUse } from './key.ts';
 import { digestOfPresented, type Peppers } from './key-format.ts';
@@ -62,6 +62,9 @@ export const verifyKey = async (deps: VerifyDeps, question: VerifyQuestion): Pro
   const tokens = question.tokensEstimate ?? 0;
   const { exceeded, windows, at } = await answerOf(deps, () => deps.takeRates({ subjects, tokens }));
   const rates = [...windows];
+  // Who is told to wait for what never comes would ask for ever.
+  const never = tooSmallFor(windows, tokens);
+  if (never) return { valid: false, refusal: { code: 'rate_limited', exceeded: { ...never, needed: tokens } }, rates };
   if (exceeded) return { valid: false, refusal: { code: 'rate_limited', until: exceeded.resetsAt, exceeded }, rates };
   deps.used(keyId, now);
   return { ...verdict, rates, reservedAt: at.toISOString() };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { RateLimits } from '@meridian/contracts/key-issuance.ts';
-import { subjectsOf, windowsOf } from './rate.ts';
+import { subjectsOf, tooSmallFor, windowsOf } from './rate.ts';
 
 const none: RateLimits = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null };
 const some: RateLimits = { ...none, requestsPerMinute: 10 };
@@ -44,4 +44,16 @@ test('windows tell what is left and when they begin anew, in UTC', () => {
     { scope: 'key', kind: 'requests_per_minute', limit: 10, remaining: 6, resetsAt: '2025-02-19T21:21:00.000Z' },
     { scope: 'key', kind: 'tokens_per_day', limit: 5, remaining: 0, resetsAt: '2025-02-20T00:00:00.000Z' },
   ]);
+});
+
+test('a call fits some time unless a whole window of tokens is smaller than it', () => {
+  const counts = { minute: 0, requests: 9, tokens: 100, day: 0, dayTokens: 100 };
+  const windows = windowsOf(
+    { id: 'k:x', scope: 'key', limits: { requestsPerMinute: 1, tokensPerMinute: 100, tokensPerDay: 150 } },
+    counts,
+  );
+  expect(tooSmallFor(windows, 100)).toBeUndefined();
+  expect(tooSmallFor(windows, 101)).toMatchObject({ kind: 'tokens_per_minute' });
+  expect(tooSmallFor(windows.slice(2), 151)).toMatchObject({ kind: 'tokens_per_day' });
+  expect(tooSmallFor(windows.slice(0, 1), 1_000)).toBeUndefined();
 });

@@ -42,6 +42,10 @@ export const subjectsOf = (
   return subjects;
 };
 
+/** A call of so many tokens fits into none of these windows, however long its caller waits: the first that is too small as a whole. */
+export const tooSmallFor = (windows: readonly RateWindow[], tokens: number): RateWindow | undefined =>
+  windows.find(({ kind, limit }) => kind !== 'requests_per_minute' && tokens > limit);
+
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 /** Minutes and days of UTC since 1970: the numbers of windows. */
