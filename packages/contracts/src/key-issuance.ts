@@ -414,7 +414,11 @@ export const keyVerdict = z.discriminatedUnion('valid', [
     keyId: idOf('key'),
     product: keyProduct,
     rates: z.array(rateWindow).max(6).optional().describe('Every limit in force for this call; absent: none is'),
-    reservedAt: timestamp.optional().describe('With `rates`: to be handed back to POST /internal/v1/keys/usage'),
+    reservedAt: timestamp
+      .optional()
+      .describe(
+        'With `rates`: start of the minute that counts this call; to be handed back to POST /internal/v1/keys/usage',
+      ),
   }),
   z.strictObject({ valid: z.literal(false), refusal: keyRefusal, rates: z.array(rateWindow).max(6).optional() }),
 ]);

@@ -292,6 +292,40 @@ describe('corrections', () => {
     expect(await verify(one, key.secret)).toMatchObject({ rates: [{}, { remaining: 500 }, { remaining: 1_500 }] });
   });
 
+  test('hit the minute that the call was counted in, whatever the clock of the replica that counted it', async () => {
+    const accountId = one.newAccount();
+    const [key, other, later] = [
+      await newKey(limited, accountId),
+      await newKey(limited, accountId),
+      await newKey(limited),
+    ];
+    const ahead = await startHarness({
+      databaseUrl: one.databaseUrl,
+      overrides: { now: () => new Date(now().getTime() + 60_000) },
+      env,
+    });
+    const remaining = async (of: typeof key, tokens = 0) => {
+      const verdict = await verify(ahead, of.secret, { model, tokensEstimate: tokens });
+      return (verdict.rates ?? []).filter(({ kind }) => kind.startsWith('tokens')).map((window) => window.remaining);
+    };
+    try {
+      // The account's counter is in the next minute already, the key's is not; then both are.
+      await verify(ahead, other.secret, { model });
+      const verdict = await verify(one, key.secret, { model, tokensEstimate: 900 });
+      expect(verdict).toMatchObject({ reservedAt: new Date(base + shift + 30_000).toISOString() });
+      await report(key, verdict, 100, 900, newId('req', 'cn', now()));
+      expect(await remaining(key)).toEqual([900, 1_900, 99_900]);
+      // And across midnight.
+      shift = Math.ceil((shift + 1) / 86_400_000) * 86_400_000 - 60_000;
+      await verify(ahead, later.secret, { model });
+      const second = await verify(one, later.secret, { model, tokensEstimate: 700 });
+      await report(later, second, 0, 700, newId('req', 'cn', now()));
+      expect(await remaining(later)).toEqual([1_000, 2_000, 100_000]);
+    } finally {
+      await ahead.stop();
+    }
+  });
+
   test('beside calls at once neither lose nor double anything', async () => {
     const key = await newKey({ tokensPerDay: 1_000_000 });
     const calls = Array.from({ length: 100 }, (_, i) => i);

@@ -4,7 +4,7 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import { affected } from '../db/affected.ts';
 import type { Schema } from '../db/schema.ts';
-import { dayOf, minuteOf, type RateSubject, windowsOf } from './rate.ts';
+import { dayOf, minuteOf, type RateSubject, startOfMinute, windowsOf } from './rate.ts';
 
 export type RateQuestion = {
   /** One or two. */
@@ -17,7 +17,7 @@ export type RateAnswer = {
   readonly exceeded: RateWindow | undefined;
   /** All windows of the call, as they are after its batch. */
   readonly windows: readonly RateWindow[];
-  /** The time that the windows were chosen by. */
+  /** Start of the minute in which the call is counted in all of its windows. */
   readonly at: Date;
 };
 
@@ -28,6 +28,7 @@ type Counters = {
   tokens: string[];
   days: string[];
   day_tokens: string[];
+  counted: string[];
 };
 
 const kinds = ['requests_per_minute', 'tokens_per_minute', 'tokens_per_day'] as const;
@@ -46,7 +47,7 @@ export const takeRates = async (
   const limitsOf = (kind: 'requestsPerMinute' | 'tokensPerMinute' | 'tokensPerDay') =>
     subjects.map(({ limits }) => limits[kind]);
   const { rows } = await sql<Counters>`/* statement: take-rates */
-    select verdicts, minutes, requests, tokens, days, day_tokens from take_rates(
+    select verdicts, minutes, requests, tokens, days, day_tokens, counted from take_rates(
       ${subjects.map(({ id }) => id)}::text[], ${limitsOf('requestsPerMinute')}::bigint[],
       ${limitsOf('tokensPerMinute')}::bigint[], ${limitsOf('tokensPerDay')}::bigint[],
       ${placesOf(0)}::integer[], ${placesOf(1)}::integer[], ${questions.map(({ tokens }) => tokens)}::bigint[],
@@ -66,7 +67,7 @@ export const takeRates = async (
     const verdict = counters.verdicts[i] ?? 0;
     const kind = kinds[(verdict % 4) - 1];
     return {
-      at: now,
+      at: startOfMinute(Number(counters.counted[i])),
       windows: question.subjects.flatMap(({ id }) => windows[(places.get(id) ?? 0) - 1] ?? []),
       exceeded: kind && windows[Math.floor(verdict / 4) - 1]?.find((window) => window.kind === kind),
     };

@@ -51,6 +51,7 @@ const dayMs = 86_400_000;
 /** Minutes and days of UTC since 1970: the numbers of windows. */
 export const minuteOf = (at: Date): number => Math.floor(at.getTime() / minuteMs);
 export const dayOf = (at: Date): number => Math.floor(at.getTime() / dayMs);
+export const startOfMinute = (minute: number): Date => new Date(minute * minuteMs);
 
 export type RateCounts = {
   readonly minute: number;
