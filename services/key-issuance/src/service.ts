@@ -22,6 +22,7 @@ import { keyListRoutes, keyRoutes } from './keys/keys.routes.ts';
 import { createLastUsed } from './keys/last-used.ts';
 import { scannerRoutes } from './keys/scanner.routes.ts';
 import { openVerificationDatabase, splitPool } from './keys/verification-database.ts';
+import { createFailureLog } from './keys/verification-failures.ts';
 import { migrations } from './migrations.ts';
 import { type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
 import { rateRoutes } from './rates/rates.routes.ts';
@@ -89,6 +90,7 @@ export const startKeyIssuance = async (
     accountModelLimits,
     factsOf,
     takeRates: take,
+    failed: createFailureLog(platform),
     used: lastUsed.note,
   };
   verifyRoutes(platform.internalServer, verifyDeps);

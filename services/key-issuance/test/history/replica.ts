@@ -14,7 +14,6 @@ import { findFacts } from '../../src/keys/key-facts.store.ts';
 import { revokeKey } from '../../src/keys/revoke-key.ts';
 import { rotateKey } from '../../src/keys/rotate-key.ts';
 import { verifyKey } from '../../src/keys/verify-key.ts';
-import { silent } from '../harness.ts';
 import type { Key, Replica } from './run-history.ts';
 
 export const region = 'cn';
@@ -89,7 +88,7 @@ export const replicaOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }
   const asked = {
     region,
     now,
-    log: silent,
+    failed: () => undefined,
     peppers,
     baseUrlOf: () => baseUrls.payg,
     appealUrl: 'https://appeal.example',
