@@ -9,10 +9,12 @@ const windowNames: Readonly<Record<RateWindow['kind'], string>> = {
   tokens_per_day: 'tokens per day',
 };
 
-const explainRate = (exceeded: RateWindow | undefined): string => {
+const explainRate = (exceeded: KeyRefusal['exceeded']): string => {
   if (exceeded === undefined) return 'Too many requests; wait for Retry-After seconds';
-  const { scope, kind, limit, remaining, resetsAt } = exceeded;
+  const { scope, kind, limit, remaining, resetsAt, needed } = exceeded;
   const of = scope === 'key' ? 'this API key' : 'the account and this model';
+  if (needed !== undefined)
+    return `This call is estimated at ${needed} tokens, more than the whole limit of ${limit} ${windowNames[kind]} of ${of}. Waiting does not help: shorten the prompt, ask for fewer tokens, or have the limit raised`;
   return `The limit of ${limit} ${windowNames[kind]} of ${of} has ${remaining} left; it begins anew at ${resetsAt}`;
 };
 
@@ -53,4 +55,6 @@ export const explainKeyRefusal = (refusal: KeyRefusal): string => {
 
 /** Seconds until asking again makes sense; undefined where waiting does not help. */
 export const retryAfterOf = ({ exceeded }: KeyRefusal, now: Date): number | undefined =>
-  exceeded && Math.max(1, Math.ceil((Date.parse(exceeded.resetsAt) - now.getTime()) / 1_000));
+  exceeded && exceeded.needed === undefined
+    ? Math.max(1, Math.ceil((Date.parse(exceeded.resetsAt) - now.getTime()) / 1_000))
+    : undefined;

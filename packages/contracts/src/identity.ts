@@ -404,7 +404,9 @@ export const introspectToken = endpoint({
         sub: accountId,
         sid: idOf('ses'),
         token_type: z.literal('Bearer'),
-        restricted_until: timestamp.nullable().describe('After a recovery: until then neither recharge nor new keys'),
+        restricted_until: timestamp
+          .nullable()
+          .describe('After a recovery: until then neither recharge nor new, rotated or changed keys'),
       }),
     ]),
   },

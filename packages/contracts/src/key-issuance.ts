@@ -110,6 +110,9 @@ const shownOnce = z.strictObject({
   secret: z.string().describe('Shown once'),
   baseUrl: z.url().describe('The Base URL this key works at'),
 });
+const rotated = shownOnce.extend({
+  baseUrl: z.url().nullable().describe('The Base URL keys of its product work at; null: the region has none for it'),
+});
 
 const scopes = {
   models: keyModels.nullable().default(null),
@@ -204,7 +207,7 @@ export const updateKey = endpoint({
   method: 'PATCH',
   path: '/v1/keys/{keyId}',
   summary: 'Change name, project, lists, limits or expiry of a key; what is not named stays',
-  auth: { kind: 'user' },
+  auth: { kind: 'user', introspect: true },
   params: z.strictObject({ keyId: idOf('key') }),
   body: z.strictObject({
     name: personText(60).optional(),
@@ -231,7 +234,7 @@ export const rotateKey = endpoint({
   idempotent: true,
   params: z.strictObject({ keyId: idOf('key') }),
   body: z.strictObject({ graceSeconds: z.number().int().min(0).max(maxGraceSeconds).default(0) }),
-  answers: { 201: shownOnce },
+  answers: { 201: rotated },
   problems: [notFound, keyNotActive, tooManySecrets],
   limit: { max: 30, windowSeconds: 60 },
 });
@@ -367,9 +370,20 @@ export const keyRefusal = z.strictObject({
   caseId: idOf('cas').optional(),
   until: timestamp
     .optional()
-    .describe('account_protected: when it ends by itself; rate_limited: when the window begins anew'),
+    .describe(
+      'account_protected: when it ends by itself; rate_limited: when the window begins anew, unless the call fits in none',
+    ),
   appealUrl: z.url().optional(),
-  exceeded: rateWindow.optional().describe('rate_limited: the window that has no room for this call'),
+  exceeded: rateWindow
+    .extend({
+      needed: z
+        .number()
+        .int()
+        .optional()
+        .describe('Tokens reserved for this call, if more than the whole limit: it never fits'),
+    })
+    .optional()
+    .describe('rate_limited: the window that has no room for this call'),
 });
 export type KeyRefusal = z.infer<typeof keyRefusal>;
 
@@ -400,7 +414,11 @@ export const keyVerdict = z.discriminatedUnion('valid', [
     keyId: idOf('key'),
     product: keyProduct,
     rates: z.array(rateWindow).max(6).optional().describe('Every limit in force for this call; absent: none is'),
-    reservedAt: timestamp.optional().describe('With `rates`: to be handed back to POST /internal/v1/keys/usage'),
+    reservedAt: timestamp
+      .optional()
+      .describe(
+        'With `rates`: start of the minute that counts this call; to be handed back to POST /internal/v1/keys/usage',
+      ),
   }),
   z.strictObject({ valid: z.literal(false), refusal: keyRefusal, rates: z.array(rateWindow).max(6).optional() }),
 ]);
@@ -424,7 +442,9 @@ export const verifyKey = endpoint({
       .max(100)
       .nullable()
       .optional()
-      .describe('null: a call that is about no model, such as the list of models'),
+      .describe(
+        'null: a call that is about no model, such as the list of models. Absent: not known; counts like a model the region does not sell',
+      ),
     endpoint: z.string().min(1).max(100).optional().describe('Path below the Base URL, e.g. "chat/completions"'),
     ip: z.union([z.ipv4(), z.ipv6()]).optional().describe('Address of the caller'),
     tokensEstimate: tokens.optional().describe('Tokens to reserve; corrected by POST /internal/v1/keys/usage'),
@@ -446,7 +466,7 @@ export const reportKeyUsage = endpoint({
     requestId: z.string().min(1).max(64),
     accountId,
     keyId: idOf('key'),
-    model: z.string().min(1).max(100).nullable(),
+    model: z.string().min(1).max(100).nullable().optional().describe('As it was told to the verification'),
     reservedAt: timestamp,
     tokensReserved: tokens,
     tokensUsed: tokens,

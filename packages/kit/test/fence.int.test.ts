@@ -124,9 +124,21 @@ describe('the fence of an account', () => {
     expect(react).toMatchObject({ lifecycle: true, event: { type: 'account-erasure-requested.v1' } });
     const request = { accountId, data: { sagaId }, seq: 1, time: now(), service: 'identity' };
     const ids = [newId('evt', 'cn', now()), newId('evt', 'cn', now())];
+    // Answers kept for repeated requests may hold secrets; they go, and are counted.
+    const other = newAccount();
+    for (const [scope, key] of [
+      [`user:${accountId}`, 'a'],
+      [`user:${accountId}`, 'b'],
+      [`user:${other}`, 'a'],
+    ])
+      await sql`insert into idempotency_key (scope, key, request_hash, state, status, body, expires_at)
+        values (${scope}, ${key}, 'h', 'done', 201, 'sealed', now() + interval '1 day')`.execute(db.read);
     for (const id of ids) await db.transaction((tx) => react.react(tx, { ...request, id }));
     expect(erased).toBe(1);
-    expect(await db.transaction((tx) => findTombstone(tx, accountId))).toMatchObject({ sagaId, receipt });
+    const told = { ...receipt, erased: { ...receipt.erased, idempotency_keys: 2 } };
+    expect(await db.transaction((tx) => findTombstone(tx, accountId))).toMatchObject({ sagaId, receipt: told });
+    const { rows: kept } = await sql`select scope from idempotency_key`.execute(db.read);
+    expect(kept).toEqual([{ scope: `user:${other}` }]);
     await expect(write(accountId)).rejects.toMatchObject({ code: 'account_cancelled' });
     const { rows } = await sql<{
       payload: string;
@@ -137,7 +149,7 @@ describe('the fence of an account', () => {
         type: 'account-erased.v1',
         causationid: id,
         accountseq: i + 1,
-        data: { sagaId, service: 'billing', ...receipt },
+        data: { sagaId, service: 'billing', ...told },
       })),
     );
   });

@@ -108,7 +108,7 @@ describe('erasure', () => {
     expect(erased.data).toEqual({
       sagaId,
       service: 'billing',
-      erased: { charges: 1, holds: 1, channel_messages: 1, verification_copies: 1 },
+      erased: { charges: 1, holds: 1, channel_messages: 1, verification_copies: 1, idempotency_keys: 2 },
       retained: [
         { class: 'recharge_orders', count: 2, basis, until },
         { class: 'ledger_entries', count: 2, basis, until },

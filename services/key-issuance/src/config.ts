@@ -18,12 +18,14 @@ const peppers = z
 
 const certificateName = z.string().regex(/^gateway(\.[a-z0-9-]{1,60})?$/, 'must be "gateway" or "gateway.<name>"');
 
-const schema = z.object({
+const variables = z.object({
   ...platformVariables,
   /** Internal address of identity: asked before a key is created. */
   IDENTITY_URL: serviceUrl,
-  /** JSON { "1": secret, ... }; the highest version makes new keys. Never remove one while keys of it live. */
+  /** JSON { "1": secret, ... }; all verify, one makes new keys. None can be removed while keys of it work: the service would not start. */
   KEY_PEPPERS: json(peppers),
+  /** Version that makes new keys; default: the highest. A further one is first only verified with, on every replica. */
+  KEY_PEPPER_CURRENT: integer(1, 999).optional(),
   /** Active keys an account may have. */
   MAX_KEYS_PER_ACCOUNT: integer(1, 1_000).default(50),
   /** Common names of the client certificates with which proxies may ask `authorize`: "gateway" or "gateway.<name>". */
@@ -31,6 +33,11 @@ const schema = z.object({
   /** JSON { default: { requestsPerMinute, tokensPerMinute, tokensPerDay }, models: { name: … } } instead of the profile's; null: no limit. */
   ACCOUNT_MODEL_LIMITS: json(accountModelLimits).optional(),
 });
+
+const schema = variables.refine(
+  ({ KEY_PEPPERS, KEY_PEPPER_CURRENT }) => KEY_PEPPER_CURRENT === undefined || `${KEY_PEPPER_CURRENT}` in KEY_PEPPERS,
+  { path: ['KEY_PEPPER_CURRENT'], message: 'must be one of the versions of KEY_PEPPERS' },
+);
 
 /** Throws ConfigError naming every wrong variable. */
 export const readConfig = (env: Record<string, string | undefined>, now?: Now) => {
@@ -41,10 +48,13 @@ export const readConfig = (env: Record<string, string | undefined>, now?: Now) =
   return { config, region };
 };
 
-export const peppersOf = (secrets: Readonly<Record<string, string>>): Peppers => ({
-  current: Math.max(...Object.keys(secrets).map(Number)),
-  secretOf: (version) => secrets[String(version)],
-});
+export const peppersOf = (
+  secrets: Readonly<Record<string, string>>,
+  current?: number,
+): Peppers & { readonly versions: readonly number[] } => {
+  const versions = Object.keys(secrets).map(Number);
+  return { versions, current: current ?? Math.max(...versions), secretOf: (version) => secrets[String(version)] };
+};
 
 /** Limits by model the region sells; names it does not sell share one subject and the default. */
 export const accountModelLimitsOf = (

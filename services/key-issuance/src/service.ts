@@ -5,29 +5,34 @@ import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/
 import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
 import { changeRoutes } from './changes/changes.routes.ts';
-import { headPosition, pruneChanges } from './changes/key-change.store.ts';
+import { headPosition } from './changes/key-change.store.ts';
 import { accountModelLimitsOf, peppersOf, readConfig } from './config.ts';
 import type { Schema } from './db/schema.ts';
-import { retainedSince } from './gates/erase-account.ts';
 import { gateReactions } from './gates/gates.reactions.ts';
 import { gateRoutes } from './gates/gates.routes.ts';
+import { assertPeppers } from './keys/assert-peppers.ts';
 import { createBatchQueue } from './keys/batch-queue.ts';
 import { coalesce } from './keys/coalesce.ts';
 import { planRoutes, verifyRoutes } from './keys/internal-keys.routes.ts';
 import { writeLastUsed } from './keys/key.store.ts';
-import { pruneAudit } from './keys/key-audit.store.ts';
 import { findFacts } from './keys/key-facts.store.ts';
 import { keyListRoutes, keyRoutes } from './keys/keys.routes.ts';
 import { createLastUsed } from './keys/last-used.ts';
 import { scannerRoutes } from './keys/scanner.routes.ts';
+import { openVerificationDatabase, splitPool } from './keys/verification-database.ts';
+import { createFailureLog } from './keys/verification-failures.ts';
 import { migrations } from './migrations.ts';
-import { pruneRates, type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
+import { type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
 import { rateRoutes } from './rates/rates.routes.ts';
 import { retryConflicts } from './rates/retry-conflicts.ts';
+import { sweep } from './sweep.ts';
 
+/** Patience of a verification with each of its two statements, waiting included. */
+const deadlineMs = 2_000;
 const lastUsedFlushMs = 30_000;
 const sweepMs = 600_000;
-const changesKeptMs = 24 * 3_600_000;
+/** Rows of a statement: few enough to be over in a fraction of a second. Each kind gets a share of the time between two sweeps. */
+const sweepShare = { limit: 10_000, budgetMs: sweepMs / 5 };
 
 export const startKeyIssuance = async (
   env: Record<string, string | undefined>,
@@ -37,21 +42,21 @@ export const startKeyIssuance = async (
     config,
     region: { id: region, profile, directory },
   } = readConfig(env, overrides?.now);
+  const pool = splitPool(config.DATABASE_POOL);
   const platform = await createPlatform<Schema>({
     service: 'key-issuance',
     region,
     directory,
     corsOrigins: profile.corsOrigins,
-    config,
+    config: { ...config, DATABASE_POOL: pool.rest },
     identityUrl: config.IDENTITY_URL,
     migrations,
     overrides,
   });
   const { db, now, log, publish, wall } = platform;
-  const peppers = peppersOf(config.KEY_PEPPERS);
+  const peppers = peppersOf(config.KEY_PEPPERS, config.KEY_PEPPER_CURRENT);
   const auditRetention = profile.retention.securityLog;
   const base = { service: platform.service, region, now, publish, db, wall, log };
-  const baseUrl = profile.addresses.baseUrls.payg;
 
   const accountModelLimits = accountModelLimitsOf(
     profile.models,
@@ -59,22 +64,23 @@ export const startKeyIssuance = async (
   );
   const issuing = { ...base, peppers, maxKeysPerAccount: config.MAX_KEYS_PER_ACCOUNT };
 
-  keyRoutes(platform.publicServer, { ...issuing, baseUrl });
+  keyRoutes(platform.publicServer, { ...issuing, baseUrls: profile.addresses.baseUrls });
   keyListRoutes(platform.publicServer, base);
   scannerRoutes(platform.publicServer, { ...base, peppers, directory });
 
-  const lastUsed = createLastUsed();
-  // Reads and counters take a third of the pool each at most: a flood of verifications must leave room to revoke.
+  const verifying = openVerificationDatabase({ url: config.DATABASE_URL, poolSize: pool.verifying, log, deadlineMs });
+  const lastUsed = createLastUsed({ write: (uses) => retryConflicts(() => writeLastUsed(verifying.read, uses)) });
+  // Reads and counters take half of these connections each.
   const queue = {
     maxBatch: 256,
-    maxInFlight: Math.max(1, Math.floor(config.DATABASE_POOL / 3)),
+    maxInFlight: Math.max(1, Math.floor(pool.verifying / 2)),
     maxWaiting: 10_000,
-    deadlineMs: 2_000,
+    deadlineMs,
   };
-  const factsOf = coalesce({ ...queue, read: (digests) => findFacts(db.read, digests, now()) });
+  const factsOf = coalesce({ ...queue, read: (digests) => findFacts(verifying.read, digests, now()) });
   const take = createBatchQueue<RateQuestion, RateAnswer>({
     ...queue,
-    run: (questions) => retryConflicts(() => takeRates(db.read, questions, now())),
+    run: (questions) => retryConflicts(() => takeRates(verifying.read, questions, now())),
   });
   const verifyDeps = {
     ...base,
@@ -84,6 +90,7 @@ export const startKeyIssuance = async (
     accountModelLimits,
     factsOf,
     takeRates: take,
+    failed: createFailureLog(platform),
     used: lastUsed.note,
   };
   verifyRoutes(platform.internalServer, verifyDeps);
@@ -94,20 +101,28 @@ export const startKeyIssuance = async (
   const watch = createChangeWatch({ head: () => headPosition(db.read), pollMs: 150, maxWaiters: 1_000 });
   changeRoutes(platform.internalServer, { ...base, watch });
 
-  platform.every(lastUsedFlushMs, 'last-used', async () => {
-    const uses = lastUsed.take();
-    if (uses.size > 0) await writeLastUsed(db.read, uses);
-  });
+  platform.every(lastUsedFlushMs, 'last-used', lastUsed.flush);
+  const stopping = new AbortController();
   platform.every(sweepMs, 'sweep', async () => {
-    await pruneChanges(db.read, new Date(now().getTime() - changesKeptMs));
-    await pruneAudit(db.read, retainedSince(auditRetention, now()));
-    await pruneRates(db.read, now());
+    await sweep(db.read, now(), { ...sweepShare, auditRetention, signal: stopping.signal });
   });
 
   return platform.start({
     listensTo: listensTo['key-issuance'],
     reactions: gateReactions({ ...base, auditRetention }),
-    // Waiting polls are answered, so that closing the listener does not wait for them.
-    stopping: { closing: watch.stop },
+    prepare: () => assertPeppers(db.read, peppers.versions, now()),
+    stopping: {
+      // Waiting polls are answered, so that closing the listener does not wait for them.
+      closing: () => {
+        stopping.abort();
+        watch.stop();
+      },
+      steps: [
+        // A sample: nothing to fail over.
+        { name: 'last-used', stop: () => lastUsed.flush().catch((err) => log.warn({ err }, 'last uses are lost')) },
+        { name: 'verification database', stop: verifying.close },
+      ],
+      stepsMs: 2 * deadlineMs,
+    },
   });
 };

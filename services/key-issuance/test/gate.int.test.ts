@@ -212,11 +212,29 @@ describe('erasure', () => {
       expect(await rowsOf(table, key.accountId)).toBe(0);
     const { rows } = await admin.query('select receipt from account_tombstone where account_id = $1', [key.accountId]);
     expect(rows[0].receipt).toMatchObject({
-      erased: { api_keys: 2, protections: 1, freezes: 1 },
+      erased: { api_keys: 2, protections: 1, freezes: 1, idempotency_keys: 2 },
       retained: [{ class: 'key_audit', count: 6 }],
     });
     expect(await standingOf(key.secret)).toBe('account_cancelled');
     expect(await standingOf(other.secret)).toBe('key_revoked');
+    // No other table names the account, not even the answers kept for repeated requests.
+    const { rows: tables } = await admin.query<{ name: string }>(
+      "select tablename as name from pg_tables where schemaname = 'public'",
+    );
+    const naming: string[] = [];
+    for (const { name } of tables) {
+      const { rowCount } = await admin.query(`select from ${name} t where t::text like $1`, [`%${key.accountId}%`]);
+      if (rowCount !== 0) naming.push(name);
+    }
+    const kept = [
+      'account_fence',
+      'account_sequence',
+      'account_tombstone',
+      'inbox_sequence',
+      'key_audit',
+      'key_change',
+    ];
+    expect(naming.filter((name) => name !== 'outbox').sort()).toEqual(kept);
 
     await service.emit('moderation', accountProtected, key.accountId, protection(3_600_000));
     await service.emit('billing', balanceExhausted, key.accountId, balance);

@@ -34,6 +34,10 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
   const jwks = await tokens.serve();
   const database = databaseUrl === undefined ? await keyDatabase() : { url: databaseUrl, drop: async () => {} };
   const events = await openTestEvents({ region, now });
+  const close = async () => {
+    await jwks.close();
+    await Promise.all([database.drop(), events.close()]);
+  };
   const running: Running = await startKeyIssuance(
     {
       MERIDIAN_MODE: 'embedded',
@@ -53,7 +57,10 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
       ...env,
     },
     { ...events.overrides, ...overrides },
-  );
+  ).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
 
   let address = 0;
   return {
@@ -90,8 +97,7 @@ export const startHarness = async ({ region = 'cn', databaseUrl, env, overrides 
     emit: createEventSender({ bus: events.bus, region, now }),
     stop: async () => {
       await running.stop();
-      await jwks.close();
-      await Promise.all([database.drop(), events.close()]);
+      await close();
     },
   };
 };

@@ -21,7 +21,7 @@ afterAll(async () => {
 const create = (accountId: string, key: string, name = 'my key') =>
   service.asUser(accountId, createKey, { body: { name, product: 'payg' }, idempotencyKey: key });
 const verify = async (key: string, product: 'payg' | 'plan' = 'payg') => {
-  const { body } = await service.asService('gateway', verifyKey, { body: { key, product } });
+  const { body } = await service.asService('gateway', verifyKey, { body: { key, product, model: null } });
   return body;
 };
 const refusalOf = async (key: string) => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { exampleKey } from '@meridian/client/key-scanner.ts';
+import { fenceKeyIssuance } from '@meridian/contracts/fence.ts';
 import {
   createKey,
   createTemporaryKey,
@@ -231,6 +232,23 @@ describe('leak reports', () => {
     const third = await rotate(600);
     await report(second);
     expect(await standingOf(third)).toBe('key_revoked');
+  });
+
+  test('change nothing of a cancelled account, whose keys are dead, and say nothing of it', async () => {
+    const key = await newKey();
+    const body = { accountId: key.accountId, sagaId: newId('sag', 'cn', now()) };
+    await service.asService('identity', fenceKeyIssuance, { body });
+    expect(await report(key.secret)).toEqual({ body: { received: true }, status: 202 });
+    expect(await standingOf(key.secret)).toBe('account_cancelled');
+    const { rows } = await admin.query('select actor, action from key_audit where account_id = $1 order by id', [
+      key.accountId,
+    ]);
+    expect(rows).toEqual([
+      { actor: 'owner', action: 'create' },
+      { actor: 'identity', action: 'cancel' },
+    ]);
+    const { rows: changes } = await admin.query('select reason from key_change where account_id = $1', [key.accountId]);
+    expect(changes).toEqual([{ reason: 'cancelled' }]);
   });
 
   test('a key of another region is sent to its home, without repeating the key', async () => {

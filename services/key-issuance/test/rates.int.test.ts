@@ -1,5 +1,6 @@
 // Limits of calls and tokens: exact with two replicas under many calls at once, given back and corrected, begun anew by themselves.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { explainKeyRefusal, retryAfterOf } from '@meridian/client/key-refusal.ts';
 import { createKey, reportKeyUsage, updateKey, verifyKey } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import pg from 'pg';
@@ -15,14 +16,14 @@ const model = 'meridian-v2.5';
 let one: Harness;
 let two: Harness;
 let admin: pg.Client;
+const env = {
+  MAX_KEYS_PER_ACCOUNT: '1000',
+  ACCOUNT_MODEL_LIMITS: JSON.stringify({
+    default: { requestsPerMinute: 50, tokensPerMinute: 100_000 },
+    models: { 'meridian-v2.5-pro': {} },
+  }),
+};
 beforeAll(async () => {
-  const env = {
-    MAX_KEYS_PER_ACCOUNT: '1000',
-    ACCOUNT_MODEL_LIMITS: JSON.stringify({
-      default: { requestsPerMinute: 50, tokensPerMinute: 100_000 },
-      models: { 'meridian-v2.5-pro': {} },
-    }),
-  };
   one = await startHarness({ overrides: { now }, env });
   two = await startHarness({ databaseUrl: one.databaseUrl, overrides: { now }, env });
   admin = new pg.Client({ connectionString: one.databaseUrl });
@@ -42,8 +43,11 @@ const newKey = async (limits: Limits = {}, accountId = one.newAccount()) => {
   });
   return { accountId, keyId: body.key.keyId, secret: body.secret };
 };
-const verify = async (service: Harness, key: string, more: { model?: string | null; tokensEstimate?: number } = {}) =>
-  (await service.asService('gateway', verifyKey, { body: { key, product: 'payg', model: null, ...more } })).body;
+const verify = async (
+  service: Harness,
+  key: string,
+  more: { model?: string | null | undefined; tokensEstimate?: number } = {},
+) => (await service.asService('gateway', verifyKey, { body: { key, product: 'payg', model: null, ...more } })).body;
 type Verdict = Awaited<ReturnType<typeof verify>>;
 const both = (n: number) => (n % 2 === 0 ? one : two);
 const taken = (verdicts: Verdict[]) => verdicts.filter((verdict) => verdict.valid).length;
@@ -72,6 +76,11 @@ const report = (
     },
   });
 
+/** Deadlocks of this database so far. Connections tell theirs when they end, at the latest. */
+const deadlocks = async () =>
+  (await admin.query('select deadlocks::int as n from pg_stat_database where datname = current_database()')).rows[0].n;
+const replica = () => startHarness({ databaseUrl: one.databaseUrl, overrides: { now }, env });
+
 describe('limits under concurrency', () => {
   test('of 200 calls at once on two replicas exactly as many pass as the key allows', async () => {
     const key = await newKey({ requestsPerMinute: 70 });
@@ -88,6 +97,12 @@ describe('limits under concurrency', () => {
     expect(taken(verdicts)).toBe(50);
     expect(reasons(verdicts)).toEqual(new Set(['rate_limited account_model requests_per_minute']));
     expect(taken(await Promise.all(Array.from({ length: 60 }, (_, i) => call(i, 'meridian-v2.5-pro'))))).toBe(60);
+    // Not telling the model opens nothing: such a call may be about any.
+    const untold = await Promise.all(
+      Array.from({ length: 60 }, (_, i) => verify(both(i), keys[i % 3]!.secret, { model: undefined })),
+    );
+    expect(taken(untold)).toBe(50);
+    shift += 60_000;
     const invented = await Promise.all(Array.from({ length: 120 }, (_, i) => call(i, `made-up-${i}`)));
     expect(taken(invented)).toBe(50);
     expect((await admin.query("select from rate_window where subject like '%made-up%'")).rowCount).toBe(0);
@@ -107,15 +122,23 @@ describe('limits under concurrency', () => {
     });
   });
 
-  test('many keys of many accounts at once, each with limits of its own: no call is lost and none is given twice', async () => {
+  test('many keys of many accounts at once, asked in opposite orders of two replicas: no call is lost, none is given twice', async () => {
     const accounts = [one.newAccount(), one.newAccount()];
     const keys = await Promise.all(
       Array.from({ length: 12 }, (_, i) => newKey({ requestsPerMinute: i + 1 }, accounts[i % 2])),
     );
+    // Replicas of this test alone: what they noticed of deadlocks is counted for certain once they have ended.
+    const replicas = await Promise.all([replica(), replica()]);
+    const before = await deadlocks();
     const calls = Array.from({ length: 12 * 20 }, (_, i) => i);
     const verdicts = await Promise.all(
-      calls.map(async (i) => [i % 12, await verify(both(i), keys[i % 12]!.secret, { model })] as const),
+      calls.map(async (i) => {
+        const nth = Math.floor(i / 12) % 2;
+        const of = nth === 0 ? i % 12 : 11 - (i % 12);
+        return [of, await verify(replicas[nth]!, keys[of]!.secret, { model })] as const;
+      }),
     );
+    await Promise.all(replicas.map((service) => service.stop()));
     const perKey = keys.map((_, k) => taken(verdicts.filter(([of]) => of === k).map(([, verdict]) => verdict)));
     // 1 + 3 + … + 11 and 2 + 4 + … + 12: both below what the account may on the model.
     expect(perKey).toEqual(keys.map((_, k) => k + 1));
@@ -123,6 +146,7 @@ describe('limits under concurrency', () => {
       accounts.map((id) => `a:${id}:${model}`),
     ]);
     expect(rows).toEqual([{ sum: 78 }]);
+    expect(await deadlocks()).toBe(before);
   });
 
   test('a call that another reason refuses takes nothing', async () => {
@@ -180,6 +204,28 @@ describe('windows', () => {
     expect((await verify(two, key.secret)).valid).toBe(true);
     shift += 60_000;
     expect((await verify(one, key.secret)).valid).toBe(false);
+  });
+
+  test('a call larger than a whole limit is told so, with nothing to wait for; a smaller one passes', async () => {
+    const key = await newKey({ tokensPerMinute: 1_000, tokensPerDay: 1_500 });
+    const refused = await verify(one, key.secret, { tokensEstimate: 1_001 });
+    const exceeded = { scope: 'key', kind: 'tokens_per_minute', limit: 1_000, remaining: 1_000, needed: 1_001 };
+    expect(refused).toMatchObject({ valid: false, refusal: { code: 'rate_limited', exceeded } });
+    if (refused.valid) throw new Error('it passed');
+    expect(refused.refusal.until).toBeUndefined();
+    expect(retryAfterOf(refused.refusal, now())).toBeUndefined();
+    expect(explainKeyRefusal(refused.refusal)).toMatch(
+      /1001 tokens.*limit of 1000 tokens per minute.*Waiting does not/,
+    );
+    // The minute would take it after a while, the day never will.
+    await one.asUser(key.accountId, updateKey, {
+      params: { keyId: key.keyId },
+      body: { limits: { tokensPerMinute: 5_000, tokensPerDay: 1_500 } },
+    });
+    expect(await verify(two, key.secret, { tokensEstimate: 1_501 })).toMatchObject({
+      refusal: { exceeded: { kind: 'tokens_per_day', needed: 1_501 } },
+    });
+    expect(await verify(one, key.secret, { tokensEstimate: 1_500 })).toMatchObject({ valid: true });
   });
 
   test('lowering a limit counts at once', async () => {
@@ -244,6 +290,40 @@ describe('corrections', () => {
     await verify(one, key.secret, { tokensEstimate: 500 });
     await report(key, verdict, 0, 900, newId('req', 'cn', now()));
     expect(await verify(one, key.secret)).toMatchObject({ rates: [{}, { remaining: 500 }, { remaining: 1_500 }] });
+  });
+
+  test('hit the minute that the call was counted in, whatever the clock of the replica that counted it', async () => {
+    const accountId = one.newAccount();
+    const [key, other, later] = [
+      await newKey(limited, accountId),
+      await newKey(limited, accountId),
+      await newKey(limited),
+    ];
+    const ahead = await startHarness({
+      databaseUrl: one.databaseUrl,
+      overrides: { now: () => new Date(now().getTime() + 60_000) },
+      env,
+    });
+    const remaining = async (of: typeof key, tokens = 0) => {
+      const verdict = await verify(ahead, of.secret, { model, tokensEstimate: tokens });
+      return (verdict.rates ?? []).filter(({ kind }) => kind.startsWith('tokens')).map((window) => window.remaining);
+    };
+    try {
+      // The account's counter is in the next minute already, the key's is not; then both are.
+      await verify(ahead, other.secret, { model });
+      const verdict = await verify(one, key.secret, { model, tokensEstimate: 900 });
+      expect(verdict).toMatchObject({ reservedAt: new Date(base + shift + 30_000).toISOString() });
+      await report(key, verdict, 100, 900, newId('req', 'cn', now()));
+      expect(await remaining(key)).toEqual([900, 1_900, 99_900]);
+      // And across midnight.
+      shift = Math.ceil((shift + 1) / 86_400_000) * 86_400_000 - 60_000;
+      await verify(ahead, later.secret, { model });
+      const second = await verify(one, later.secret, { model, tokensEstimate: 700 });
+      await report(later, second, 0, 700, newId('req', 'cn', now()));
+      expect(await remaining(later)).toEqual([1_000, 2_000, 100_000]);
+    } finally {
+      await ahead.stop();
+    }
   });
 
   test('beside calls at once neither lose nor double anything', async () => {

@@ -4,12 +4,14 @@ import { readPublicPart } from '@meridian/client/key-checksum.ts';
 import {
   createKey,
   getKey,
+  issuePlanKey,
   listKeyChanges,
   revokeKey,
   rotateKey,
   verifyKey,
 } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { profiles } from '@meridian/regions/region.ts';
 import { type Harness, startHarness } from './harness.ts';
 
 let shift = 0;
@@ -132,39 +134,103 @@ describe('rotation', () => {
   });
 });
 
+test("a rotated plan key is told its own product's Base URL, or that the region has none", async () => {
+  const planUrl = 'https://plan.example/v1';
+  const profile = profiles.cn!;
+  const { addresses } = profile;
+  const withPlans = { ...profile, addresses: { ...addresses, baseUrls: { ...addresses.baseUrls, plan: planUrl } } };
+  const selling = await startHarness({ env: { REGION_PROFILE: JSON.stringify(withPlans) } });
+  const baseUrlOf = async (on: Harness) => {
+    const accountId = on.newAccount();
+    const { body } = await on.asService('billing', issuePlanKey, {
+      body: { accountId, name: 'plan', planUntil: new Date(now().getTime() + 600_000).toISOString() },
+      idempotencyKey: fresh(),
+    });
+    const rotated = await on.asUser(accountId, rotateKey, {
+      params: { keyId: body.key.keyId },
+      body: {},
+      idempotencyKey: fresh(),
+    });
+    expect(rotated.body.secret).toMatch(/^tp-/);
+    return rotated.body.baseUrl;
+  };
+  try {
+    expect(await baseUrlOf(selling)).toBe(planUrl);
+    expect(await baseUrlOf(service)).toBeNull();
+  } finally {
+    await selling.stop();
+  }
+});
+
 describe('peppers', () => {
   const old = 'the-first-pepper-of-this-test';
   const next = 'the-second-pepper-of-this-test';
-  const withPeppers = (peppers: Record<string, string>, databaseUrl?: string) =>
+  const withPeppers = (peppers: Record<string, string>, databaseUrl?: string, current?: string) =>
     startHarness({
       ...(databaseUrl !== undefined && { databaseUrl }),
       overrides: { now },
-      env: { KEY_PEPPERS: JSON.stringify(peppers) },
+      env: { KEY_PEPPERS: JSON.stringify(peppers), ...(current !== undefined && { KEY_PEPPER_CURRENT: current }) },
     });
+  const versionOf = (secret: string) => readPublicPart(secret)?.pepperVersion;
 
-  test('the highest makes new keys, a retired one still verifies, an unknown one is no key at all', async () => {
+  test('the highest makes new keys, a retired one still verifies, a rotation brings an old key under the new one', async () => {
     const before = await withPeppers({ 1: old });
     const after = await withPeppers({ 1: old, 2: next }, before.databaseUrl);
-    const without = await withPeppers({ 2: next }, before.databaseUrl);
     try {
       const [first, second] = [await newKey(before), await newKey(after)];
-      expect(readPublicPart(first.secret)?.pepperVersion).toBe(1);
-      expect(readPublicPart(second.secret)?.pepperVersion).toBe(2);
+      expect([versionOf(first.secret), versionOf(second.secret)]).toEqual([1, 2]);
       expect(await standingOf(first.secret, after)).toBe(first.keyId);
       expect(await standingOf(second.secret, after)).toBe(second.keyId);
-      expect(await standingOf(first.secret, without)).toBe('key_invalid');
-      // A rotation brings an old key under the new pepper.
       const { body } = await after.asUser(first.accountId, rotateKey, {
         params: { keyId: first.keyId },
         body: {},
         idempotencyKey: fresh(),
       });
-      expect(readPublicPart(body.secret)?.pepperVersion).toBe(2);
-      expect(await standingOf(body.secret, without)).toBe(first.keyId);
+      expect(versionOf(body.secret)).toBe(2);
     } finally {
-      await without.stop();
       await after.stop();
       await before.stop();
     }
+  });
+
+  test('a further one is verified with everywhere before it makes a key: no replica of a rolling update refuses a new key', async () => {
+    const first = await withPeppers({ 1: old });
+    const replicas = [first];
+    const roll = async (...step: [Record<string, string>, string?]) => {
+      const replica = await withPeppers(step[0], first.databaseUrl, step[1]);
+      replicas.push(replica);
+      const key = await newKey(replica);
+      for (const on of replicas.slice(-2)) expect(await standingOf(key.secret, on)).toBe(key.keyId);
+      return versionOf(key.secret);
+    };
+    try {
+      expect(await roll({ 1: old, 2: next }, '1')).toBe(1);
+      expect(await roll({ 1: old, 2: next })).toBe(2);
+    } finally {
+      for (const replica of replicas.toReversed()) await replica.stop();
+    }
+  });
+
+  test('a service without the pepper of a working key does not start and says which; once no key needs it, it does', async () => {
+    const service = await withPeppers({ 1: old, 2: next }, undefined, '1');
+    try {
+      const [key, other] = [await newKey(service), await newKey(service)];
+      const start = () => withPeppers({ 2: next }, service.databaseUrl);
+      await expect(start()).rejects.toMatchObject({
+        code: 'invalid_configuration',
+        message: expect.stringContaining('KEY_PEPPERS lacks version 1, with which 2 working key(s) were made'),
+      });
+      for (const { accountId, keyId } of [key, other])
+        await service.asUser(accountId, revokeKey, { params: { keyId } });
+      await (await start()).stop();
+    } finally {
+      await service.stop();
+    }
+  });
+
+  test('the current one must be among them', async () => {
+    await expect(withPeppers({ 1: old }, service.databaseUrl, '2')).rejects.toMatchObject({
+      mistakes: ['KEY_PEPPER_CURRENT must be one of the versions of KEY_PEPPERS'],
+    });
   });
 });

@@ -6,7 +6,7 @@ import { createKey } from '@meridian/contracts/key-issuance.ts';
 import { peppersOf } from '../src/config.ts';
 import { makeKey } from '../src/keys/key-format.ts';
 import { type VerifyDeps, verifyKey } from '../src/keys/verify-key.ts';
-import { type Harness, silent, startHarness } from './harness.ts';
+import { type Harness, startHarness } from './harness.ts';
 
 const pepper = 'pepper-of-cn-0123456789';
 const peppers = peppersOf({ 1: pepper });
@@ -71,7 +71,7 @@ describe('the check', () => {
     const deps: VerifyDeps = {
       region: 'cn',
       now: () => new Date(),
-      log: silent,
+      failed: () => undefined,
       peppers,
       baseUrlOf: () => 'https://model.example/v1',
       appealUrl: 'https://appeal.example',

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { accountErasureRequested, sessionRevoked } from '@meridian/contracts/events/lifecycle.ts';
-import { createKey, createTemporaryKey, listKeys, rotateKey } from '@meridian/contracts/key-issuance.ts';
+import {
+  createKey,
+  createTemporaryKey,
+  listKeys,
+  revokeKey,
+  rotateKey,
+  updateKey,
+} from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { type Harness, startHarness } from './harness.ts';
@@ -57,12 +64,47 @@ describe('a session that has ended at identity', () => {
     expect((await list(same)).status).toBe(200);
   });
 
-  test('makes no key even before the event arrives: identity is asked', async () => {
+  // What makes a credential, or lets one do more or live longer.
+  const makers = {
+    createKey: (token: string) => create(token, 'another-key-of-this-account'),
+    createTemporaryKey: (token: string) =>
+      call(createTemporaryKey, {
+        baseUrl: service.running.publicUrl,
+        token,
+        idempotencyKey: 'temporary-key-of-this-account',
+        body: { name: 't', product: 'payg', lifeSeconds: 60, models: ['m'] },
+      }),
+    rotateKey: (token: string, keyId: string) =>
+      call(rotateKey, {
+        baseUrl: service.running.publicUrl,
+        token,
+        params: { keyId },
+        idempotencyKey: 'rotation-of-this-key',
+        body: { graceSeconds: 0 },
+      }),
+    updateKey: (token: string, keyId: string) =>
+      call(updateKey, { baseUrl: service.running.publicUrl, token, params: { keyId }, body: { networks: null } }),
+  };
+  test.each(Object.entries(makers))(
+    'is refused by %s even before the event arrives: identity is asked',
+    async (_, make) => {
+      const accountId = service.newAccount();
+      const token = await service.tokens.userToken({ accountId });
+      const { keyId } = (await create(token, 'first-key-of-this-account')).body.key;
+      service.tokens.ended.add(accountId);
+      await expect(make(token, keyId)).rejects.toMatchObject({ code: 'unauthenticated' });
+      service.tokens.ended.delete(accountId);
+      expect([200, 201]).toContain((await make(token, keyId)).status);
+    },
+  );
+
+  test('may still revoke until the event arrives: that takes power away and needs nobody else', async () => {
     const accountId = service.newAccount();
     const token = await service.tokens.userToken({ accountId });
-    expect((await create(token, 'first-key-of-this-account')).status).toBe(201);
+    const { keyId } = (await create(token, 'first-key-of-this-account')).body.key;
     service.tokens.ended.add(accountId);
-    await expect(create(token, 'second-key-of-this-account')).rejects.toMatchObject({ code: 'unauthenticated' });
+    const { body } = await call(revokeKey, { baseUrl: service.running.publicUrl, token, params: { keyId } });
+    expect(body.status).toBe('revoked');
   });
 
   test('of a recovered account makes no key and rotates none until the restriction ends; its keys go on working', async () => {

@@ -114,7 +114,7 @@ describe('cancellation', () => {
     expect(receipt.data).toEqual({
       sagaId,
       service: 'verification',
-      erased: { data_keys: 1, submissions: 1, blind_indexes: 1, verifications: 1 },
+      erased: { data_keys: 1, submissions: 1, blind_indexes: 1, verifications: 1, idempotency_keys: 1 },
       retained: [],
     });
     for (const table of ['submission', 'subject_slot', 'verification', 'attempt_day'])

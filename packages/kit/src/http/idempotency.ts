@@ -28,6 +28,9 @@ type Row = {
 };
 type Tables = { idempotency_key: Row };
 
+/** Whose keys: each caller has its own. */
+export const userScope = (accountId: string): string => `user:${accountId}`;
+
 /** What is needed of a kit Database: its tables reached outside a transaction. */
 export type IdempotencyStore = { readonly read: unknown };
 type Transactions<Tx> = { transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> };

@@ -8,7 +8,7 @@ import { createAuthenticator, type Verifiers } from './authenticate.ts';
 import { createCertificateNames } from './certificate-name.ts';
 import { refusalOf } from './errors.ts';
 import type { AnyAnswer } from './handler.ts';
-import { type Claim, claimKey, type IdempotencyStore, readKey, requestHash } from './idempotency.ts';
+import { type Claim, claimKey, type IdempotencyStore, readKey, requestHash, userScope } from './idempotency.ts';
 import { assertJsonType, parseJsonBody } from './json-body.ts';
 import { fail, Refusal } from './problems.ts';
 import { assertNoMistakes, checkTexts, type Mistake, parsePart } from './validate.ts';
@@ -68,7 +68,7 @@ const readParts = (endpoint: EndpointDefinition, request: FastifyRequest) => {
 
 const scopeOf = (identity: Identity): string => {
   if (identity === null) throw new Error('an idempotent endpoint must know its caller');
-  if ('accountId' in identity) return `user:${identity.accountId}`;
+  if ('accountId' in identity) return userScope(identity.accountId);
   return 'staffId' in identity ? `staff:${identity.staffId}` : `service:${identity.caller}`;
 };
 

@@ -5,7 +5,13 @@ import { createKafkaAdmin } from '@meridian/kit/events/kafka-admin.ts';
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { pino } from 'pino';
 import { type StartedTestContainer, Wait } from 'testcontainers';
-import { engine, labelsOf, sweepContainers, withoutRyukIfMissing } from '../containers/container-engine.ts';
+import {
+  engine,
+  labelsOf,
+  removeContainers,
+  sweepContainers,
+  withoutRyukIfMissing,
+} from '../containers/container-engine.ts';
 import { LoopbackContainer } from '../containers/loopback-container.ts';
 import { waitFor } from '../wait-for.ts';
 import { freePort } from './free-port.ts';
@@ -15,7 +21,6 @@ export const kafkaImage = (version = '4.1.1') => `apache/kafka:${version}`;
 
 type Broker = { id: number; port: number; upstream: number; proxy: TcpProxy; container: StartedTestContainer };
 
-const labels = labelsOf('kafka');
 // Base64 of 16 bytes, as the storage tool wants it; a cluster of a test lives alone in its network.
 const clusterId = '5L6g3nShT-eMCtK--X86sw';
 
@@ -112,6 +117,7 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
   await sweepContainers();
   const docker = await engine();
   const network = `meridian-test-${randomBytes(4).toString('hex')}`;
+  const labels = labelsOf(network);
   if (count > 1) await docker.createNetwork({ Name: network, Labels: labels });
   const brokers = new Map<number, Broker>();
   const ids = Array.from({ length: count }, (_, i) => i + 1);
@@ -175,7 +181,7 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
   const stop = async () => {
     await admin.close(2_000);
     await Promise.all([...brokers.values()].map(({ proxy }) => proxy.close()));
-    await sweepContainers(process.pid);
+    await removeContainers(network);
   };
   await allAnswer().catch(async (error: unknown) => {
     await stop();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { Wait } from 'testcontainers';
-import { engine, labelsOf, sweepContainers, withoutRyukIfMissing } from '../containers/container-engine.ts';
+import { labelsOf, removeContainers, sweepContainers, withoutRyukIfMissing } from '../containers/container-engine.ts';
 import { LoopbackContainer } from '../containers/loopback-container.ts';
 import { waitFor } from '../wait-for.ts';
 import { postgresImage } from './postgres-image.ts';
@@ -27,19 +27,17 @@ export const startPostgresContainer = async (): Promise<PostgresContainer> => {
   await withoutRyukIfMissing();
   await sweepContainers();
   const password = randomBytes(24).toString('base64url');
+  const group = `meridian-test-${randomBytes(4).toString('hex')}`;
   const container = await new LoopbackContainer(postgresImage)
     .withEnvironment({ POSTGRES_PASSWORD: password })
     .withCommand(['postgres', ...forgetfulSettings()])
-    .withLabels(labelsOf('postgres'))
+    .withLabels(labelsOf(group))
     .withExposedPorts(5432)
     // It is asked itself, below: while it makes its cluster it listens on a socket alone.
     .withWaitStrategy(Wait.forSuccessfulCommand('true'))
     .withStartupTimeout(120_000)
     .start();
-  const stop = async () => {
-    const docker = await engine();
-    await docker.getContainer(container.getId()).remove({ force: true, v: true });
-  };
+  const stop = () => removeContainers(group);
   const adminUrl = `postgres://postgres:${password}@127.0.0.1:${container.getMappedPort(5432)}/postgres`;
   await waitFor(() => answers(adminUrl), { timeoutMs: 120_000, everyMs: 100 }).catch(async (error: unknown) => {
     await stop();

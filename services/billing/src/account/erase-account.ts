@@ -65,7 +65,6 @@ export const eraseAccount = async (
   const charges = await tx.deleteFrom('charge').where('account_id', '=', accountId).executeTakeFirst();
   const holds = await tx.deleteFrom('hold').where('account_id', '=', accountId).executeTakeFirst();
   const verified = await tx.deleteFrom('verified_account').where('account_id', '=', accountId).executeTakeFirst();
-  await tx.deleteFrom('idempotency_key').where('scope', '=', `user:${accountId}`).execute();
   const entries = await tx
     .selectFrom('ledger_entry')
     .select((eb) => eb.fn.countAll<bigint>().as('count'))

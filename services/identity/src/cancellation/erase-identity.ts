@@ -1,5 +1,6 @@
 // Deletes what identity holds of an account. Deleting the account's key makes its sealed contacts unreadable in every backup, too.
 import type { RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
+import { eraseStoredAnswers } from '@meridian/kit/account/erasure.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { deleteCodesOf } from '../codes/code.store.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
@@ -36,6 +37,7 @@ export const eraseIdentity = async (
   const consents = await count(tx.deleteFrom('consent').where('account_id', '=', accountId));
   await tx.deleteFrom('account_fence').where('account_id', '=', accountId).execute();
   const accounts = await count(tx.deleteFrom('account').where('id', '=', accountId));
+  const answers = await eraseStoredAnswers(tx, accountId);
   const logged = await countSecurityLogOf(tx, accountId);
   const { months, basis } = deps.region.profile.retention.securityLog;
   const until = keptUntil(now, months).toISOString().slice(0, 10);
@@ -54,6 +56,7 @@ export const eraseIdentity = async (
       recovery_codes: recoveryCodes,
       passkeys,
       known_devices: devices,
+      ...answers,
     },
     retained: logged > 0 ? [{ class: 'security_log', count: logged, basis, until }] : [],
   };

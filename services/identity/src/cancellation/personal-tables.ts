@@ -1,5 +1,6 @@
 // Every table that can hold something of an account, and what erasing the account means for it.
 // A test compares this list with the database: a new table with an account column must be entered here.
+import { userScope } from '@meridian/kit/http/idempotency.ts';
 import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
 
@@ -7,6 +8,8 @@ export type PersonalTable = {
   readonly table: string;
   /** Column that names the account. */
   readonly column: string;
+  /** What stands before the account's id in that column. */
+  readonly prefix?: string;
   /** `erased`: no row is left. `kept`: rows stay, for the reason given; none of them holds a contact. */
   readonly fate: 'erased' | 'kept';
   readonly why?: string;
@@ -35,6 +38,8 @@ export const personalTables: readonly PersonalTable[] = [
   { table: 'offered_email', column: 'account_id', fate: 'erased' },
   { table: 'login_deletion', column: 'account_id', fate: 'erased' },
   { table: 'notice', column: 'account_id', fate: 'erased' },
+  // Answers kept for repeated requests; no endpoint of identity is idempotent today.
+  { table: 'idempotency_key', column: 'scope', prefix: userScope(''), fate: 'erased' },
   { table: 'not_before', column: 'account_id', fate: 'erased' },
   { table: 'account_fence', column: 'account_id', fate: 'erased' },
   {
@@ -64,10 +69,12 @@ export const personalTables: readonly PersonalTable[] = [
 /** Rows left of erased accounts in tables that must hold none, by table. An empty answer is the proof. */
 export const sweepLeftovers = async (db: Kysely<IdentitySchema>): Promise<Record<string, number>> => {
   const left: Record<string, number> = {};
-  for (const { table, column } of personalTables.filter((t) => t.fate === 'erased')) {
+  for (const { table, column, prefix = '' } of personalTables.filter((t) => t.fate === 'erased')) {
     const { rows } = await sql<{ count: bigint }>`
       select count(*) as count from ${sql.table(table)} t
-      where exists (select from account_tombstone e where e.account_id = ${sql.ref(`t.${column}`)})`.execute(db);
+      where exists (select from account_tombstone e where ${prefix}::text || e.account_id = ${sql.ref(`t.${column}`)})`.execute(
+      db,
+    );
     const count = Number(rows[0]?.count ?? 0n);
     if (count > 0) left[table] = count;
   }

@@ -1,6 +1,7 @@
 // SQL of what gateways must hear of. Positions are given in commit order, so a reader that goes on from the last one it saw skips nothing.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, type Selectable, sql } from 'kysely';
+import { affected } from '../db/affected.ts';
 import type { ChangeReason, Schema } from '../db/schema.ts';
 
 export type KeyChange = Selectable<Schema['key_change']>;
@@ -40,8 +41,9 @@ export const headPosition = async (db: Kysely<Schema>): Promise<bigint> => {
 export const changesAfter = (db: Kysely<Schema>, after: bigint, limit: number): Promise<KeyChange[]> =>
   db.selectFrom('key_change').selectAll().where('position', '>', after).orderBy('position').limit(limit).execute();
 
-/** Deletes at most 10,000 changes older than `before`; a gateway away for so long has ended every stream already. */
-export const pruneChanges = async (db: Kysely<Schema>, before: Date): Promise<void> => {
-  await sql`delete from key_change where position in (
-    select position from key_change where changed_at < ${before} limit 10000)`.execute(db);
-};
+/** Deletes at most `limit` changes older than `before`; answers how many. */
+export const pruneChanges = (db: Kysely<Schema>, before: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from key_change where ctid = any(array(
+      select ctid from key_change where changed_at < ${before} limit ${limit} for update skip locked))`.execute(db),
+  );

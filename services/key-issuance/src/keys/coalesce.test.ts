@@ -73,6 +73,34 @@ describe('coalesced reads', () => {
     expect(await waiting[3]).toBe('x');
   });
 
+  test('who asks about a digest that waits already takes a place too: beyond the bound they are shed', async () => {
+    const { ask, sent } = controlled();
+    const waiting = [1, 1, 1, 2, 1].map((n) => ask(digest(n)));
+    await expect(ask(digest(1))).rejects.toMatchObject({ code: 'overloaded' });
+    await turn();
+    expect(sent[0]!.digests).toEqual(['01']);
+    sent[0]!.answer('a');
+    await Promise.all(waiting.slice(0, 3));
+    await turn();
+    expect(sent[1]!.digests).toEqual(['02', '01']);
+    sent[1]!.answer('b');
+    expect(await Promise.all(waiting)).toEqual(['a', 'a', 'a', 'b', 'b']);
+  });
+
+  test('who asks later has a later deadline, also about a digest that waits already', async () => {
+    const { ask, sent } = controlled({ deadlineMs: 1_000, maxBatch: 1 });
+    const busy = ask(digest(9)).catch((error: unknown) => error);
+    await turn();
+    const elder = ask(digest(1));
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const younger = ask(digest(1));
+    await expect(elder).rejects.toMatchObject({ code: 'timeout' });
+    expect(await busy).toMatchObject({ code: 'timeout' });
+    await turn();
+    sent[1]!.answer('in time');
+    expect(await younger).toBe('in time');
+  });
+
   test('a statement that does not answer in time is given up', async () => {
     const { ask } = controlled({ deadlineMs: 20 });
     await expect(ask(digest(1))).rejects.toMatchObject({ code: 'timeout' });

@@ -12,8 +12,8 @@ import { canonicalNetworks, expiryAhead, uniqueOrNull } from './key-scope.ts';
 import { viewOf } from './key-view.ts';
 
 export type CreateKeyDeps = IssueDeps & {
-  /** Base URL that keys of the product work at. */
-  readonly baseUrl: string;
+  /** Base URLs that keys of each product work at; null: the region has no door for it. */
+  readonly baseUrls: { readonly payg: string; readonly plan: string | null };
 };
 
 type Command = z.output<(typeof createKeyEndpoint)['body']> & { accountId: string };
@@ -54,5 +54,5 @@ const create = async (
     actor: 'owner' as const,
   };
   const { row, secret } = await issueKey(tx, deps, spec, now);
-  return { status: 201, body: { key: viewOf(row, now), secret, baseUrl: deps.baseUrl } };
+  return { status: 201, body: { key: viewOf(row, now), secret, baseUrl: deps.baseUrls[command.product] } };
 };

@@ -1,6 +1,7 @@
 // Who did what to keys and gates, written in the transaction that does it.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
+import { affected } from '../db/affected.ts';
 import type { Schema } from '../db/schema.ts';
 
 export const audit = async (tx: Tx<Schema>, row: Omit<Insertable<Schema['key_audit']>, 'id'>): Promise<void> => {
@@ -13,10 +14,12 @@ export const countAudit = async (tx: Tx<Schema>, accountId: string): Promise<num
   return Number(rows[0]?.count ?? 0);
 };
 
-/** Deletes at most 1,000 rows older than `before`. */
-export const pruneAudit = async (db: Kysely<Schema>, before: Date): Promise<void> => {
-  await sql`delete from key_audit where id in (select id from key_audit where at < ${before} limit 1000)`.execute(db);
-};
+/** Deletes at most `limit` rows older than `before`; answers how many. */
+export const pruneAudit = (db: Kysely<Schema>, before: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from key_audit where ctid = any(array(
+      select ctid from key_audit where at < ${before} limit ${limit} for update skip locked))`.execute(db),
+  );
 
 /** Up to `limit` rows before `before`, newest first. */
 export const listAudit = (

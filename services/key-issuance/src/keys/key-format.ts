@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { base62Digits, readPublicPart, toBase62 } from '@meridian/client/key-checksum.ts';
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 
-/** Secrets of the keyed hash by version; all but the current (highest) are retired and only verify. */
+/** Secrets of the keyed hash by version; all but the current one only verify. */
 export type Peppers = { readonly current: number; readonly secretOf: (version: number) => string | undefined };
 
 const secretLength = 32;

@@ -3,6 +3,7 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import type { TimePlace } from '@meridian/kit/http/page.ts';
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
+import type { Uses } from './last-used.ts';
 
 export type KeyRow = Selectable<Schema['api_key']>;
 
@@ -108,12 +109,20 @@ export const listProjects = async (
   return rows.map(({ project, active }) => ({ name: project, activeKeys: Number(active) }));
 };
 
-/** Writes when keys were last used; never back in time. */
-export const writeLastUsed = async (db: Kysely<Schema>, uses: ReadonlyMap<string, Date>): Promise<void> => {
+/** Writes when keys were last used; never back in time. Rows are locked by id, the same on every replica. */
+export const writeLastUsed = async (db: Kysely<Schema>, uses: Uses): Promise<void> => {
   await sql`
-    update api_key k set last_used_at = greatest(k.last_used_at, u.at)
-    from unnest(${[...uses.keys()]}::text[], ${[...uses.values()]}::timestamptz[]) as u(key_id, at)
-    where k.key_id = u.key_id and k.erased_at is null`.execute(db);
+    with held as (
+      select k.key_id, u.at
+      from api_key k
+      join unnest(${uses.map(([keyId]) => keyId)}::text[], ${uses.map(([, at]) => at)}::timestamptz[]) as u (key_id, at)
+        on u.key_id = k.key_id
+      where k.erased_at is null and (k.last_used_at is null or k.last_used_at < u.at)
+      order by k.key_id for no key update of k
+    )
+    update api_key k set last_used_at = greatest(k.last_used_at, held.at) from held where k.key_id = held.key_id`.execute(
+    db,
+  );
 };
 
 /** Takes everything of the owner out of the account's keys. What stays, the digest, can only say that the key is dead. */

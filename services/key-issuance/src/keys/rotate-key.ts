@@ -47,5 +47,5 @@ export const rotateKey = async (
   });
   await audit(tx, { at: now, account_id: accountId, key_id: keyId, actor: 'owner', action: 'rotate' });
   if (graceSeconds === 0) await recordChange(tx, { accountId, keyId, reason: 'rotated', now });
-  return { status: 201, body: { key: viewOf(changed, now), secret: made.key, baseUrl: deps.baseUrl } };
+  return { status: 201, body: { key: viewOf(changed, now), secret: made.key, baseUrl: deps.baseUrls[row.product] } };
 };

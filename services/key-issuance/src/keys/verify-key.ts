@@ -5,17 +5,16 @@ import { type BaseUrlOf, refuseOrigin } from '@meridian/client/key-origin.ts';
 import { unavailable } from '@meridian/contracts/common.ts';
 import type { KeyProduct, KeyVerdict } from '@meridian/contracts/key-issuance.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
-import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import type { RateAnswer, RateQuestion } from '../rates/rate.store.ts';
-import { type AccountModelLimits, subjectsOf } from '../rates/rate.ts';
+import { type AccountModelLimits, subjectsOf, tooSmallFor } from '../rates/rate.ts';
 import { isWithin } from './ip-network.ts';
 import { judgeKey, type KeyFacts, type KeyUse } from './key.ts';
 import { digestOfPresented, type Peppers } from './key-format.ts';
+import type { NoteFailure } from './verification-failures.ts';
 
 export type VerifyDeps = {
   readonly region: string;
   readonly now: () => Date;
-  readonly log: Logger;
   readonly peppers: Peppers;
   readonly baseUrlOf: BaseUrlOf;
   readonly appealUrl: string;
@@ -24,6 +23,8 @@ export type VerifyDeps = {
   readonly factsOf: (digest: Buffer) => Promise<KeyFacts | undefined>;
   /** Takes one call from its counters. */
   readonly takeRates: (question: RateQuestion) => Promise<RateAnswer>;
+  /** Told of every verification that got no answer; must not wait. */
+  readonly failed: NoteFailure;
   /** Told of every good key; must not wait. */
   readonly used: (keyId: string, at: Date) => void;
 };
@@ -62,6 +63,9 @@ export const verifyKey = async (deps: VerifyDeps, question: VerifyQuestion): Pro
   const tokens = question.tokensEstimate ?? 0;
   const { exceeded, windows, at } = await answerOf(deps, () => deps.takeRates({ subjects, tokens }));
   const rates = [...windows];
+  // Who is told to wait for what never comes would ask for ever.
+  const never = tooSmallFor(windows, tokens);
+  if (never) return { valid: false, refusal: { code: 'rate_limited', exceeded: { ...never, needed: tokens } }, rates };
   if (exceeded) return { valid: false, refusal: { code: 'rate_limited', until: exceeded.resetsAt, exceeded }, rates };
   deps.used(keyId, now);
   return { ...verdict, rates, reservedAt: at.toISOString() };
@@ -71,7 +75,7 @@ const answerOf = async <T>(deps: VerifyDeps, ask: () => Promise<T>): Promise<T> 
   try {
     return await ask();
   } catch (err) {
-    deps.log.error({ err }, 'a key could not be verified');
+    deps.failed(err);
     return fail(unavailable, { detail: 'Keys cannot be verified at the moment; try again', retryAfter: 1 });
   }
 };

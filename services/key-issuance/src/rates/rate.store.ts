@@ -2,8 +2,9 @@
 import type { RateWindow } from '@meridian/contracts/key-issuance.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
+import { affected } from '../db/affected.ts';
 import type { Schema } from '../db/schema.ts';
-import { dayOf, minuteOf, type RateSubject, windowsOf } from './rate.ts';
+import { dayOf, minuteOf, type RateSubject, startOfMinute, windowsOf } from './rate.ts';
 
 export type RateQuestion = {
   /** One or two. */
@@ -16,7 +17,7 @@ export type RateAnswer = {
   readonly exceeded: RateWindow | undefined;
   /** All windows of the call, as they are after its batch. */
   readonly windows: readonly RateWindow[];
-  /** The time that the windows were chosen by. */
+  /** Start of the minute in which the call is counted in all of its windows. */
   readonly at: Date;
 };
 
@@ -27,6 +28,7 @@ type Counters = {
   tokens: string[];
   days: string[];
   day_tokens: string[];
+  counted: string[];
 };
 
 const kinds = ['requests_per_minute', 'tokens_per_minute', 'tokens_per_day'] as const;
@@ -45,7 +47,7 @@ export const takeRates = async (
   const limitsOf = (kind: 'requestsPerMinute' | 'tokensPerMinute' | 'tokensPerDay') =>
     subjects.map(({ limits }) => limits[kind]);
   const { rows } = await sql<Counters>`/* statement: take-rates */
-    select verdicts, minutes, requests, tokens, days, day_tokens from take_rates(
+    select verdicts, minutes, requests, tokens, days, day_tokens, counted from take_rates(
       ${subjects.map(({ id }) => id)}::text[], ${limitsOf('requestsPerMinute')}::bigint[],
       ${limitsOf('tokensPerMinute')}::bigint[], ${limitsOf('tokensPerDay')}::bigint[],
       ${placesOf(0)}::integer[], ${placesOf(1)}::integer[], ${questions.map(({ tokens }) => tokens)}::bigint[],
@@ -65,7 +67,7 @@ export const takeRates = async (
     const verdict = counters.verdicts[i] ?? 0;
     const kind = kinds[(verdict % 4) - 1];
     return {
-      at: now,
+      at: startOfMinute(Number(counters.counted[i])),
       windows: question.subjects.flatMap(({ id }) => windows[(places.get(id) ?? 0) - 1] ?? []),
       exceeded: kind && windows[Math.floor(verdict / 4) - 1]?.find((window) => window.kind === kind),
     };
@@ -97,15 +99,19 @@ export const correctTokens = async (db: Kysely<Schema>, correction: Correction, 
     from held where w.subject = held.subject`.execute(db);
 };
 
-/** Deletes at most 10,000 counters idle since yesterday and reports older than a day. */
-export const pruneRates = async (db: Kysely<Schema>, now: Date): Promise<void> => {
-  await sql`delete from rate_window where subject in (
-    select subject from rate_window where day < ${dayOf(now) - 1} limit 10000 for update skip locked)`.execute(db);
-  await sql`delete from usage_report where request_id in (
-    select request_id from usage_report where reported_at < ${new Date(now.getTime() - 86_400_000)} limit 10000)`.execute(
-    db,
+/** Deletes at most `limit` counters idle since yesterday; answers how many. */
+export const pruneWindows = (db: Kysely<Schema>, now: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from rate_window where ctid = any(array(
+      select ctid from rate_window where day < ${dayOf(now) - 1} limit ${limit} for update skip locked))`.execute(db),
   );
-};
+
+/** Deletes at most `limit` reports older than `before`; answers how many. */
+export const pruneReports = (db: Kysely<Schema>, before: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from usage_report where ctid = any(array(
+      select ctid from usage_report where reported_at < ${before} limit ${limit} for update skip locked))`.execute(db),
+  );
 
 /** Deletes the counters of an erased account; they carry its id. */
 export const eraseRates = async (db: Tx<Schema>, accountId: string): Promise<void> => {

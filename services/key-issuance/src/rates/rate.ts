@@ -8,7 +8,10 @@ export type RateSubject = {
   readonly limits: RateLimits;
 };
 
-/** Limits of each account on a model. Names the region does not sell share one subject, so that made-up names make no rows. */
+/**
+ * Limits of each account on a model. Names the region does not sell share one subject, so that made-up names make no rows. So does a model
+ * that the door does not tell: it may be any.
+ */
 export type AccountModelLimits = {
   readonly of: ReadonlyMap<string, RateLimits>;
   readonly others: RateLimits;
@@ -18,10 +21,13 @@ const isLimited = ({ requestsPerMinute, tokensPerMinute, tokensPerDay }: RateLim
   requestsPerMinute !== null || tokensPerMinute !== null || tokensPerDay !== null;
 
 export const keySubject = (keyId: string) => `k:${keyId}`;
-export const accountModelSubject = (accountId: string, model: string, limits: AccountModelLimits) =>
-  `a:${accountId}:${limits.of.has(model) ? model : ''}`;
+export const accountModelSubject = (accountId: string, model: string | undefined, limits: AccountModelLimits) =>
+  `a:${accountId}:${limits.of.has(model ?? '') ? model : ''}`;
 
-/** The subjects of a call, at most two: what has no limit is not counted. */
+/**
+ * The subjects of a call, at most two: what has no limit is not counted. `model` is null for a call about no model, which is exempt from the
+ * limits of models; undefined where the door does not know it, which is not.
+ */
 export const subjectsOf = (
   key: { readonly keyId: string; readonly accountId: string; readonly limits: RateLimits },
   model: string | null | undefined,
@@ -29,18 +35,23 @@ export const subjectsOf = (
 ): readonly RateSubject[] => {
   const subjects: RateSubject[] = [];
   if (isLimited(key.limits)) subjects.push({ id: keySubject(key.keyId), scope: 'key', limits: key.limits });
-  if (typeof model !== 'string') return subjects;
-  const limits = accountModel.of.get(model) ?? accountModel.others;
+  if (model === null) return subjects;
+  const limits = accountModel.of.get(model ?? '') ?? accountModel.others;
   const id = accountModelSubject(key.accountId, model, accountModel);
   if (isLimited(limits)) subjects.push({ id, scope: 'account_model', limits });
   return subjects;
 };
+
+/** A call of so many tokens fits into none of these windows, however long its caller waits: the first that is too small as a whole. */
+export const tooSmallFor = (windows: readonly RateWindow[], tokens: number): RateWindow | undefined =>
+  windows.find(({ kind, limit }) => kind !== 'requests_per_minute' && tokens > limit);
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 /** Minutes and days of UTC since 1970: the numbers of windows. */
 export const minuteOf = (at: Date): number => Math.floor(at.getTime() / minuteMs);
 export const dayOf = (at: Date): number => Math.floor(at.getTime() / dayMs);
+export const startOfMinute = (minute: number): Date => new Date(minute * minuteMs);
 
 export type RateCounts = {
   readonly minute: number;

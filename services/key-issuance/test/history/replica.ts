@@ -13,17 +13,16 @@ import type { KeyFacts } from '../../src/keys/key.ts';
 import { findFacts } from '../../src/keys/key-facts.store.ts';
 import { revokeKey } from '../../src/keys/revoke-key.ts';
 import { rotateKey } from '../../src/keys/rotate-key.ts';
-import { verifyKey } from '../../src/keys/verify-key.ts';
-import { silent } from '../harness.ts';
+import { type VerifyDeps, verifyKey } from '../../src/keys/verify-key.ts';
 import type { Key, Replica } from './run-history.ts';
 
 export const region = 'cn';
 export const now = () => new Date();
 const peppers = { current: 1, secretOf: () => 'a-pepper-of-this-test' };
-const baseUrl = 'https://model.example/v1';
+const baseUrls = { payg: 'https://model.example/v1', plan: null };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const deps = {
+export const deps = {
   region,
   now,
   publish: ((tx, event, message) =>
@@ -33,7 +32,7 @@ const deps = {
 };
 const unlimited = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null };
 const unbound = { project: 'p', expiresAt: null, models: null, endpoints: null, networks: null, limits: unlimited };
-const creating = { ...deps, peppers, maxKeysPerAccount: 50, baseUrl };
+export const creating = { ...deps, peppers, maxKeysPerAccount: 50, baseUrls };
 
 export type FactsOf = (digest: Buffer) => Promise<KeyFacts | undefined>;
 type Facts = ReadonlyMap<string, KeyFacts>;
@@ -55,27 +54,29 @@ const readLagging = (db: Kysely<Schema>, lagMs: number) => {
       await snapshot.tx.rollback().execute();
       snapshot = undefined;
     }
-    snapshot ??= { tx: await openSnapshot(), until: performance.now() + lagMs };
+    if (snapshot === undefined) {
+      snapshot = { tx: await openSnapshot(), until: performance.now() + lagMs };
+      // One that nobody reads any more is closed.
+      setTimeout(() => void inTurn(close), lagMs + 5).unref();
+    }
     return findFacts(snapshot.tx, digests, now());
   };
   const close = async () => {
-    if (snapshot !== undefined && snapshot.until < performance.now()) await snapshot.tx.rollback().execute();
-    else if (snapshot !== undefined) return;
+    if (snapshot === undefined || snapshot.until >= performance.now()) return;
+    await snapshot.tx.rollback().execute();
     snapshot = undefined;
   };
-  // One connection: one statement at a time. A snapshot that nobody reads any more is closed.
+  // One connection: one statement at a time.
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const turn = queue.then(work);
     queue = turn.catch(() => undefined);
     return turn;
   };
-  return (digests: readonly Buffer[]) => {
-    setTimeout(() => void inTurn(close), lagMs + 1).unref();
-    return inTurn(() => read(digests));
-  };
+  return (digests: readonly Buffer[]) => inTurn(() => read(digests));
 };
 
-export const replicaOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }: Bug = {}): Replica => {
+/** What a verification needs, over a queue of its own. */
+export const askedOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }: Bug = {}): VerifyDeps => {
   const found =
     lagMs === undefined
       ? (digests: readonly Buffer[]) => findFacts(db.read, digests, now())
@@ -86,18 +87,32 @@ export const replicaOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }
     await pause(1);
     return facts;
   };
-  const asked = {
+  return {
     region,
     now,
-    log: silent,
     peppers,
-    baseUrlOf: () => baseUrl,
+    baseUrlOf: () => baseUrls.payg,
     appealUrl: 'https://appeal.example',
     factsOf: wrap(coalesce({ read, maxBatch: 64, maxInFlight: 2, maxWaiting: 1_000, deadlineMs: 20_000 })),
     accountModelLimits: { of: new Map(), others: unlimited },
     takeRates: () => Promise.reject(new Error('nothing here has limits')),
+    failed: () => undefined,
     used: () => undefined,
   };
+};
+
+/** What moderation's events do: there is no call for it. */
+export const protectionsOf = (db: Database<Schema>): Pick<Replica, 'protect' | 'lift'> => ({
+  protect: async ({ accountId }, protectionId) => {
+    const protection = { protectionId, caseId: newId('cas', region, now()), until: new Date(Date.now() + 3_600_000) };
+    await db.transaction((tx) => protectAccount(tx, deps, { accountId, ...protection }));
+  },
+  lift: async ({ accountId }, protectionId) =>
+    void (await db.transaction((tx) => liftProtection(tx, deps, { accountId, protectionId }))),
+});
+
+export const replicaOf = (db: Database<Schema>, bug: Bug = {}): Replica => {
+  const asked = askedOf(db, bug);
   return {
     verify: async (secret) => (await verifyKey(asked, { key: secret, product: 'payg' })).valid,
     revoke: async (key) => void (await db.transaction((tx) => revokeKey(tx, deps, key))),
@@ -107,12 +122,7 @@ export const replicaOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }
     },
     cancel: async ({ accountId }) =>
       void (await db.transaction((tx) => fenceKeys(tx, deps, { accountId, sagaId: newId('sag', region, now()) }))),
-    protect: async ({ accountId }, protectionId) => {
-      const protection = { protectionId, caseId: newId('cas', region, now()), until: new Date(Date.now() + 3_600_000) };
-      await db.transaction((tx) => protectAccount(tx, deps, { accountId, ...protection }));
-    },
-    lift: async ({ accountId }, protectionId) =>
-      void (await db.transaction((tx) => liftProtection(tx, deps, { accountId, protectionId }))),
+    ...protectionsOf(db),
   };
 };
 

@@ -11,7 +11,7 @@ export type Replica = {
   readonly protect: (key: Key, protectionId: string) => Promise<void>;
   readonly lift: (key: Key, protectionId: string) => Promise<void>;
   /** Answers the new secret; the old one is dead. */
-  readonly rotate?: (key: Key) => Promise<string>;
+  readonly rotate: (key: Key) => Promise<string>;
 };
 
 export type Outcome = {
@@ -96,12 +96,11 @@ export const runHistory = async (options: HistoryOptions): Promise<Outcome> => {
   };
   const rotating = new Set<string>();
   const rotate = async (key: Key): Promise<void> => {
-    const replica = any(replicas);
-    if (replica.rotate === undefined || rotating.has(key.keyId)) return verify(key);
+    if (rotating.has(key.keyId)) return verify(key);
     rotating.add(key.keyId);
     const old = { ...key };
     await stop('rotate', old.secret, old, async () => {
-      key.secret = (await replica.rotate?.(key)) ?? key.secret;
+      key.secret = await any(replicas).rotate(key);
     });
     rotating.delete(key.keyId);
     await verify(key);
