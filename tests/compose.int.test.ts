@@ -397,6 +397,20 @@ describeNeeding('docker compose', available, 'both regions in containers', () =>
     }, 240_000);
   });
 
+  test('the commands that mend Kafka and events run in the containers, with their certificates and addresses', async () => {
+    const prepare = (...words: string[]) =>
+      stack.compose('run', '--rm', '-T', 'cn-kafka-prepare', 'packages/kit/src/run/prepare-kafka.ts', ...words);
+    const events = (container: string, ...words: string[]) =>
+      stack.exec(container, 'node', 'packages/kit/src/run/events-command.ts', ...words);
+    for (const outcome of [await prepare(), await prepare('check'), await prepare('configure')])
+      expect(outcome).toMatchObject({ code: 0 });
+    expect(await events('cn-billing', 'list')).toMatchObject({ code: 0 });
+    const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
+    // Of the journey's account, among others.
+    const republished = await events('cn-identity', 'republish', '--since', hourAgo);
+    expect(republished).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[1-9]\d* queued/) });
+  }, 180_000);
+
   // Last, because it makes every container of the region anew.
   test('secrets, passwords and the private authority of a running region are replaced', async () => {
     const recreate = () => stack.up('--force-recreate', '--always-recreate-deps', 'cn-edge', 'sandbox');

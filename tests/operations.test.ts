@@ -31,6 +31,34 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
   'npm run region -- rotate <id> databases': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'databases'" },
   'npm run region -- rotate <id> ca': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'ca')" },
   'npm run region -- rotate <id> ca-finish': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'ca-finish'" },
+  'npm run region -- rotate <id> certificates': {
+    file: 'tests/compose.int.test.ts',
+    by: "'rotate', 'cn', 'certificates'",
+  },
+  'docker compose up --detach --wait --no-deps <id>-prometheus': {
+    file: 'tests/compose.int.test.ts',
+    by: "up('--no-deps', 'cn-prometheus')",
+  },
+  'docker compose run --rm <id>-kafka-prepare packages/kit/src/run/prepare-kafka.ts': {
+    file: 'tests/compose.int.test.ts',
+    by: 'prepare()',
+  },
+  'docker compose run --rm <id>-kafka-prepare packages/kit/src/run/prepare-kafka.ts check': {
+    file: 'tests/compose.int.test.ts',
+    by: "prepare('check')",
+  },
+  'docker compose run --rm <id>-kafka-prepare packages/kit/src/run/prepare-kafka.ts configure': {
+    file: 'tests/compose.int.test.ts',
+    by: "prepare('configure')",
+  },
+  'docker compose exec <id>-billing node packages/kit/src/run/events-command.ts list': {
+    file: 'tests/compose.int.test.ts',
+    by: "events('cn-billing', 'list')",
+  },
+  'docker compose exec <id>-identity node packages/kit/src/run/events-command.ts republish --since <time>': {
+    file: 'tests/compose.int.test.ts',
+    by: "events('cn-identity', 'republish', '--since'",
+  },
   'docker compose exec <id>-billing-db /etc/meridian/roles.sh': {
     file: 'tests/compose.int.test.ts',
     by: "'/etc/meridian/roles.sh'",
@@ -44,9 +72,10 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
 const general = (line: string) =>
   line
     .replace(/\b(init|rotate|certificate) (cn|global)\b/, '$1 <id>')
-    .replace(/\b(cn|global)-(billing-db|edge)\b/, '<id>-$2')
+    .replace(/\b(cn|global)-(billing-db|billing|identity|edge|kafka-prepare|prometheus)\b/, '<id>-$2')
     .replaceAll(/https:\S+/g, '<url>')
-    .replace(/--ca \S+/, '--ca <file>');
+    .replace(/--ca \S+/, '--ca <file>')
+    .replace(/--since \S+/, '--since <time>');
 
 test('blocks of commands are marked, and those that are not run say so', () => {
   expect([...new Set(blocks.map(({ kind }) => kind))].sort()).toEqual(['sh', 'sh not-run']);
