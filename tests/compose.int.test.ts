@@ -389,11 +389,17 @@ describeNeeding('docker compose', available, 'both regions in containers', () =>
       };
       const rules = groups.flatMap((group) => group.rules);
       expect(rules.length).toBeGreaterThanOrEqual(10);
-      const known = new Set((await asked('label/__name__/values')) as string[]);
+      const declared = Object.keys((await asked('metadata')) as object);
+      const known = new Set(declared.flatMap((name) => [name, `${name}_count`]));
       const used = rules.flatMap(({ query }) =>
         [...query.matchAll(/\b[a-z]+(?:_[a-z]+)+\b(?=[{[)]| ?>|$)/g)].map(([name]) => name),
       );
+      expect(used.length).toBeGreaterThanOrEqual(rules.length);
       expect(used.filter((name) => !known.has(name))).toEqual([]);
+      // The increase of a counter that appears with its first event would not be seen.
+      const series = (await asked('label/__name__/values')) as string[];
+      for (const { query } of rules)
+        for (const [, counter] of query.matchAll(/increase\((\w+)/g)) expect(series).toContain(counter);
     }, 240_000);
   });
 

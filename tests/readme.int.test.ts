@@ -34,7 +34,7 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
   'npm run journey -- --region global': { file: 'tests/journeys.int.test.ts', by: "['--region', id]" },
   'npm run events -- --help': { file: 'scripts/test/help.test.ts', by: "'--help'" },
   'npm run bench -- --help': { file: 'scripts/test/help.test.ts', by: "'--help'" },
-  'node services/NAME/src/main.ts': { file: 'tests/programs.int.test.ts', by: '/src/main.ts`]' },
+  'node services/NAME/src/main.ts': { file: 'tests/programs.int.test.ts', by: "program = 'main'" },
   '.ci/run': { file: 'scripts/test/ci-run.test.ts', by: "'.ci/run'" },
 };
 

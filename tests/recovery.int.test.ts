@@ -23,8 +23,6 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => copy.stop());
 
-const pause = () => new Promise((resolve) => setTimeout(resolve, 1_100));
-
 const signUp = async (api: string, identifier: Identifier) => {
   const since = new Date();
   const { body: sent } = await call(sendCode, { baseUrl: api, body: { identifier, purpose: 'login' } });
@@ -33,11 +31,11 @@ const signUp = async (api: string, identifier: Identifier) => {
     baseUrl: api,
     body: { codeId: sent.codeId, code, identifier, termsVersion: '2026-11' },
   });
-  return body;
+  return { ...body, resendAfter: Date.parse(sent.resendAfter) };
 };
 
-const recover = async (api: string, account: Identifier) => {
-  await pause();
+const recover = async (api: string, account: Identifier, resendAfter: number) => {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, resendAfter - Date.now())));
   const since = new Date();
   const { body: begun } = await call(beginRecovery, { baseUrl: api, body: { account } });
   const { recoveryToken, codeId } = begun;
@@ -61,7 +59,7 @@ test.each([
     const newKey = (token: string) =>
       call(createKey, { baseUrl: api, token, idempotencyKey: randomUUID(), body: { name: 'mine', product: 'payg' } });
     const { key } = (await newKey(before.accessToken)).body;
-    const { accessToken: token, accountId } = await recover(api, identifier);
+    const { accessToken: token, accountId } = await recover(api, identifier, before.resendAfter);
     expect(accountId).toBe(before.accountId);
     const idempotencyKey = randomUUID();
     const refused = [

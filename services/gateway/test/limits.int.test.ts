@@ -84,8 +84,9 @@ describe('limits', () => {
     const certificate = createTestCertificate('gateway');
     door = await startHarness({ DRAIN_MS: '200' }, { certificate });
     await door.misbehave({ chunkDelayMs: 20 });
+    // The first poll is answered at once, the second waits.
+    await waitFor(() => door!.neighbours.polls > 1);
     door.neighbours.mute = true;
-    await waitFor(() => door!.neighbours.polls > 0);
     const { ended, chunks } = await open();
     await waitFor(() => chunks() > 3);
     door.neighbours.failSettle = 2;

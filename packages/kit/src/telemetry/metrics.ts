@@ -42,7 +42,7 @@ export const createMetrics = (options: { processMetrics?: boolean } = {}) => {
     eventGaps: counter(
       'events_sequence_gap_total',
       'ALARM: events held because an earlier one of the account is missing',
-      ['group', 'source'],
+      ['group'],
     ),
     eventRetries: counter('events_transient_retries_total', 'Attempts at an event that failed for a transient cause', [
       'group',
