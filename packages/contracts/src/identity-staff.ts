@@ -116,7 +116,7 @@ export const listStaffAudit = endpoint({
   path: '/staff/v1/audit',
   summary: 'What staff did, newest first',
   auth: { kind: 'staff', roles: ['admin'] },
-  query: pageQuery.extend({ staffId: staffId.optional(), subject: z.string().max(200).optional() }),
+  query: pageQuery.extend({ staffId: staffId.optional(), subject: idOf('(acc|rtk|stf)').optional() }),
   answers: {
     200: pageOf(
       z.strictObject({

@@ -50,6 +50,8 @@ describe('requests', () => {
       'deviceId',
     ],
     ...['transports', 'error', 'iss', 'state', '*'],
+    // One of the addresses that the profile lists.
+    'returnTo',
     // An enum in events; where a person writes it, the walk finds it by its form.
     'reason',
   ]);

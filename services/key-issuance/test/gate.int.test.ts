@@ -234,7 +234,8 @@ describe('erasure', () => {
       'key_audit',
       'key_change',
     ];
-    expect(naming.filter((name) => name !== 'outbox').sort()).toEqual(kept);
+    // Events on their way, and those kept to be published again, name the account until they are let go.
+    expect(naming.filter((name) => !['outbox', 'published_event'].includes(name)).sort()).toEqual(kept);
 
     await service.emit('moderation', accountProtected, key.accountId, protection(3_600_000));
     await service.emit('billing', balanceExhausted, key.accountId, balance);

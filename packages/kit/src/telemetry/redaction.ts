@@ -23,6 +23,10 @@ export const credentialNames = [
   'captcha',
   'captchaToken',
   'receiptToken',
+  'recoveryToken',
+  'ticketToken',
+  'bindingToken',
+  'auth_code',
 ] as const;
 
 /**
@@ -36,6 +40,7 @@ export const personalNames = [
   'email',
   'mail',
   'contact',
+  'account',
   'name',
   'realName',
   'fullName',
