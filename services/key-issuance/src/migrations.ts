@@ -3,11 +3,9 @@ import type { Migration } from 'kysely/migration';
 import { keys } from './db/migrations/0001-keys.ts';
 import { scopesAndRates } from './db/migrations/0002-scopes-and-rates.ts';
 import { pepperIndex } from './db/migrations/0003-pepper-index.ts';
-import { countedWindows } from './db/migrations/0004-counted-windows.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-keys': keys,
   '0002-scopes-and-rates': scopesAndRates,
   '0003-pepper-index': pepperIndex,
-  '0004-counted-windows': countedWindows,
 };

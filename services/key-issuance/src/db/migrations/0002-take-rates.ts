@@ -4,14 +4,15 @@
 /**
  * `subjects` are distinct and sorted, with their limits (null: none) at the same place. Call r belongs to the subjects at `firsts[r]` and
  * `seconds[r]` (0: none) and takes `amounts[r]` tokens. A verdict is 0, or 4 × subject + 1 (requests per minute), 2 (tokens per minute) or 3
- * (tokens per day) for the window without room. A window older than the present one begins anew; a replica whose clock is behind counts in the
- * newer one. A call that takes no tokens still needs a window that is not full.
+ * (tokens per day) for the window without room. Both windows of a call are of one minute, the newest of its rows and of the caller's clock: an older
+ * window begins anew, and a replica whose clock is behind counts in the newer one. `counted` names the minute of each call, where what it
+ * reserved is put right. Minutes and days are those since 1970, UTC. A call that takes no tokens still needs a window that is not full.
  */
 export const takeRates = `create function take_rates(
     subjects text[], request_limits bigint[], token_limits bigint[], day_limits bigint[],
     firsts integer[], seconds integer[], amounts bigint[], this_minute bigint, this_day bigint,
     out verdicts integer[], out minutes bigint[], out requests bigint[], out tokens bigint[],
-    out days bigint[], out day_tokens bigint[]
+    out days bigint[], out day_tokens bigint[], out counted bigint[]
   ) language plpgsql as $$
   declare
     changed boolean[];
@@ -19,6 +20,8 @@ export const takeRates = `create function take_rates(
     place integer;
     blocked integer;
     needed bigint;
+    call_minute bigint;
+    call_day bigint;
   begin
     insert into rate_window as w (subject, minute, requests, tokens, day, day_tokens)
       select u.subject, this_minute, 0, 0, this_day, 0
@@ -38,16 +41,28 @@ export const takeRates = `create function take_rates(
     if coalesce(cardinality(minutes), 0) <> cardinality(subjects) then
       raise exception 'rate windows changed' using errcode = 'serialization_failure';
     end if;
-    for s in 1 .. cardinality(subjects) loop
-      if minutes[s] < this_minute then
-        minutes[s] := this_minute; requests[s] := 0; tokens[s] := 0;
-      end if;
-      if days[s] < this_day then
-        days[s] := this_day; day_tokens[s] := 0;
-      end if;
-    end loop;
     verdicts := array_fill(0, array[cardinality(amounts)]);
+    counted := array_fill(this_minute, array[cardinality(amounts)]);
     for r in 1 .. cardinality(amounts) loop
+      call_minute := this_minute;
+      for place in 1 .. 2 loop
+        s := case place when 1 then firsts[r] else seconds[r] end;
+        if s > 0 and minutes[s] > call_minute then
+          call_minute := minutes[s];
+        end if;
+      end loop;
+      counted[r] := call_minute;
+      call_day := call_minute / 1440;
+      for place in 1 .. 2 loop
+        s := case place when 1 then firsts[r] else seconds[r] end;
+        continue when s = 0;
+        if minutes[s] < call_minute then
+          minutes[s] := call_minute; requests[s] := 0; tokens[s] := 0;
+        end if;
+        if days[s] < call_day then
+          days[s] := call_day; day_tokens[s] := 0;
+        end if;
+      end loop;
       blocked := 0;
       needed := greatest(amounts[r], 1);
       for place in 1 .. 2 loop
