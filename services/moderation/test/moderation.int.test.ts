@@ -52,7 +52,7 @@ describe('matching', () => {
   });
 
   test('a text that unfolds to many times its size is refused as such, not skipped', async () => {
-    await expect(world.match('\ufdfa'.repeat(400_000))).rejects.toMatchObject({ status: 422, code: 'text_too_costly' });
+    await expect(world.match('\ufdfa'.repeat(100_000))).rejects.toMatchObject({ status: 422, code: 'text_too_costly' });
     expect(await world.match(`${'\ufdfa'.repeat(1_000)} neutral-block`)).toHaveLength(1);
   });
 
