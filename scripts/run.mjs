@@ -12,6 +12,8 @@ const stampFile = join(root, 'node_modules', '.meridian-installed');
 const NODE_MAJOR = 24;
 /** npm passes a terminal's Ctrl-C on although we have had it already: one press must not look like two. */
 const SAME_SIGNAL_MS = 500;
+/** A whole system in one process on somebody's machine: V8's own limit for young objects (16 MB, kept several times) costs it 95 MB after two journeys. */
+const NODE_OPTIONS = { start: ['--max-semi-space-size=4'] };
 
 class Refusal extends Error {}
 
@@ -30,7 +32,7 @@ async function main([command, ...args]) {
   if (command === 'install') return install();
   if (!commands().includes(command)) throw new Refusal(`Unknown command "${command}".\n${usage}`);
   install();
-  await run(pinnedNode(), join(scripts, `${command}.ts`), args);
+  await run(pinnedNode(), [...(NODE_OPTIONS[command] ?? []), join(scripts, `${command}.ts`), ...args]);
 }
 
 function commands() {
@@ -87,9 +89,9 @@ function pinnedNode() {
  * The script gets a session of its own, so that a signal reaches it through here alone and exactly once, whether it came from a
  * terminal, from npm or for a whole process group. Should this process be killed, the lifeline (descriptor 3) ends the script.
  */
-function run(node, script, args) {
+function run(node, args) {
   const lifeline = join(scripts, 'run', 'lifeline.mjs');
-  const child = spawn(node, ['--import', lifeline, script, ...args], {
+  const child = spawn(node, ['--import', lifeline, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     detached: true,
   });
