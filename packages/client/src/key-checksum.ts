@@ -4,13 +4,13 @@ import { type KeyProduct, keyPattern } from '@meridian/contracts/key-issuance.ts
 /** Digits of base 62 as keys use them. */
 export const base62Digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** `value` (not negative) as exactly `length` base-62 digits, most significant first; larger values keep their lowest digits. */
-export const toBase62 = (value: bigint, length: number): string => {
+/** `value` (whole, not negative, at most 2^53) as exactly `length` base-62 digits, most significant first; larger values keep their lowest digits. */
+export const toBase62 = (value: number, length: number): string => {
   let text = '';
   let rest = value;
   for (let i = 0; i < length; i += 1) {
-    text = base62Digits.charAt(Number(rest % 62n)) + text;
-    rest /= 62n;
+    text = base62Digits.charAt(rest % 62) + text;
+    rest = Math.floor(rest / 62);
   }
   return text;
 };
@@ -42,6 +42,6 @@ export const readPublicPart = (text: string): PublicKeyPart | undefined => {
   const match = keyPattern.exec(text);
   if (!match) return undefined;
   const covered = text.slice(0, -(checksumLength + tagLength));
-  if (toBase62(BigInt(crc32(covered)), checksumLength) !== match[5]) return undefined;
+  if (toBase62(crc32(covered), checksumLength) !== match[5]) return undefined;
   return { product: match[1] === 'sk' ? 'payg' : 'plan', region: match[2] ?? '', pepperVersion: Number(match[3]) };
 };

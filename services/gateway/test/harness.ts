@@ -22,7 +22,7 @@ export const model = profiles.cn!.models[0]!.model;
 export const lookalike = (family: 'sk' | 'tp', region: string, seed = 'seed') => {
   const secret = createHmac('sha256', 'test').update(seed).digest('hex').slice(0, 32);
   const covered = `${family}-${region}1_${secret}`;
-  return `${covered}${toBase62(BigInt(crc32(covered)), 6)}00000000`;
+  return `${covered}${toBase62(crc32(covered), 6)}00000000`;
 };
 
 /** `certificate`: the gateway and its neighbours speak mutual TLS with it, as in production. `mute`: key-issuance answers no poll of changes from the beginning. */

@@ -64,13 +64,13 @@ describe.each(['cn', 'global'])('in %s', (region) => {
 
   test('a flood of garbage costs no read and is answered like an unknown key', async () => {
     const own = secrets[region]!;
-    const covered = (seed: number) => `sk-${region}1_${toBase62(BigInt(seed) ** 7n, 32)}`;
-    const withChecksum = (seed: number) => covered(seed) + toBase62(BigInt(crc32(covered(seed))), 6);
+    const covered = (seed: number) => `sk-${region}1_${toBase62(seed, 32)}`;
+    const withChecksum = (seed: number) => covered(seed) + toBase62(crc32(covered(seed)), 6);
     const garbage = Array.from({ length: 500 }, (_, i) => [
       `sk-${i}`,
       `${covered(i + 2)}00000000000000`,
-      `${withChecksum(i + 2)}${toBase62(BigInt(i), 8)}`,
-      `${own.slice(0, -8)}${toBase62(BigInt(i), 8)}`,
+      `${withChecksum(i + 2)}${toBase62(i, 8)}`,
+      `${own.slice(0, -8)}${toBase62(i, 8)}`,
     ]).flat();
     const answers = await whileLocked(region, async () => {
       const given = [];

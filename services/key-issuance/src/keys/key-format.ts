@@ -31,8 +31,9 @@ const hmac = (pepper: string, use: 'tag' | 'digest', text: string): Buffer =>
   createHmac('sha256', pepper).update(`${use}:${text}`).digest();
 
 // 64 bits against 62^8 (48 bits): the remainder's bias is below 2^-16.
+const tags = 62n ** BigInt(tagLength);
 const tagOf = (pepper: string, text: string): string =>
-  toBase62(hmac(pepper, 'tag', text).readBigUInt64BE(0), tagLength);
+  toBase62(Number(hmac(pepper, 'tag', text).readBigUInt64BE(0) % tags), tagLength);
 
 /** HMAC-SHA-256(pepper, key): what is stored of a key and what it is found by. 32 bytes. */
 export const digestOf = (pepper: string, key: string): Buffer => hmac(pepper, 'digest', key);
@@ -52,7 +53,7 @@ export const makeKey = (peppers: Peppers, region: string, product: KeyProduct): 
   if (pepper === undefined) throw new Error(`there is no pepper of version ${peppers.current}`);
   const head = `${product === 'payg' ? 'sk' : 'tp'}-${region}${peppers.current}_`;
   const secret = randomBase62(secretLength);
-  const covered = head + secret + toBase62(BigInt(crc32(head + secret)), 6);
+  const covered = head + secret + toBase62(crc32(head + secret), 6);
   const key = covered + tagOf(pepper, covered);
   return {
     key,
