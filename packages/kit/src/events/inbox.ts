@@ -36,8 +36,8 @@ type Found = {
  */
 export const receive = async <S extends KitSchema>(tx: Tx<S>, receipt: Receipt): Promise<Verdict> => {
   const { consumer, eventId, accountId, source, seq } = receipt;
-  // One round trip. The sequence moves by compare and set, and only together with a fresh mark.
-  const { rows } = await sql<Found>`
+  // One round trip, planned once: it comes with every event. The sequence moves by compare and set, and only together with a fresh mark.
+  const { rows } = await sql<Found>`/* statement: inbox-receive */
     with mark as (
       insert into inbox (consumer, event_id) values (${consumer}, ${eventId}) on conflict do nothing returning 1
     ), before as (

@@ -2,6 +2,7 @@
 // point of failure; in production the same interface is Kafka.
 import pg from 'pg';
 import { runMigrations } from '../db/migrate.ts';
+import { nameStatements } from '../db/named-statements.ts';
 import { typesOfPool } from '../db/types.ts';
 import type { Now } from '../ids.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -71,7 +72,10 @@ export const createPostgresBus = (options: PostgresBusOptions): EventBus => {
     types: typesOfPool,
   });
   pool.on('error', (err) => log.warn({ err }, 'idle connection of the event bus lost'));
-  pool.on('connect', (client) => client.on('error', (err) => log.warn({ err }, 'connection of the event bus lost')));
+  pool.on('connect', (client) => {
+    client.on('error', (err) => log.warn({ err }, 'connection of the event bus lost'));
+    nameStatements(client);
+  });
 
   let ended: Promise<void> | undefined;
   const bells = new Set<Bell>();

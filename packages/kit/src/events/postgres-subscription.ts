@@ -41,7 +41,7 @@ const fetchRows = `
   ) l order by l.topic, l.part, l.off`;
 
 // Compare and set, and only by the owner: a member that lost its lease, or a group that was rewound meanwhile, is left alone.
-const commitOffset = `
+const commitOffset = `/* statement: commit-offset */
   update bus.group_offset o set off = $5 where grp = $1 and topic = $2 and part = $3 and off = $4
   and exists (select 1 from bus.lease l where l.grp = $1 and l.topic = $2 and l.part = $3 and l.owner = $6)`;
 

@@ -54,7 +54,7 @@ export const publish = async <S extends KitSchema, E extends EventDefinition>(
 ): Promise<string> => {
   const data = checked(deps, event, message);
   const time = deps.now();
-  const { rows } = await sql<{ seq: bigint }>`
+  const { rows } = await sql<{ seq: bigint }>`/* statement: next-account-sequence */
     insert into account_sequence (account_id, seq) values (${message.accountId}, 1)
     on conflict (account_id) do update set seq = account_sequence.seq + 1 returning seq`.execute(tx);
   const content: Envelope = envelope.parse({
@@ -75,7 +75,7 @@ export const publish = async <S extends KitSchema, E extends EventDefinition>(
   const payload = JSON.stringify(content);
   if (Buffer.byteLength(payload) > maxBytes)
     throw new EventError('event_too_large', `${event.type}: ${Buffer.byteLength(payload)} bytes; at most ${maxBytes}`);
-  await sql`insert into outbox (event_id, account_id, type, payload)
+  await sql`/* statement: insert-outbox */ insert into outbox (event_id, account_id, type, payload)
     values (${content.id}, ${content.subject}, ${content.type}, ${payload})`.execute(tx);
   return content.id;
 };
