@@ -35,8 +35,9 @@ export type Relay = {
 // Session lock of the leader; advisory locks are per database, so one constant serves every service.
 const lockKey = 7_205_113;
 const batchSize = 200;
-// Pokes come with every commit; batches are at least this far apart, so that a busy service does not poll per commit.
-const breathMs = 5;
+// Pokes come with every commit; batches are at least this far apart, so that a busy service does not poll per commit. The more the last one held, the
+// longer the next one gathers: of a busy service every send then carries several events of a partition, a lone event waits 5 ms.
+const breathMs = (moved: number): number => Math.min(50, Math.max(5, 2 * moved));
 const measureMs = 2_000;
 const pruneMs = 60_000;
 
@@ -111,7 +112,7 @@ export const createRelay = <S extends KitSchema>(options: RelayOptions<S>): Rela
       }
       if (moved === batchSize) continue;
       await bell.wait(pollMs);
-      await wait(breathMs, stopping.signal);
+      await wait(breathMs(moved), stopping.signal);
     }
   };
 
