@@ -151,6 +151,8 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
     trustedProxies: ['127.0.0.1'],
     corsOrigins: [],
     production: true,
+    // The suite that asks shares this process.
+    maxEventLoopDelayMs: 0,
     idempotency: db,
     verifyUser: createUserVerifier({ ...rules, issuer: issuer.issuer, audience: 'meridian', keys }),
     verifyStaff:

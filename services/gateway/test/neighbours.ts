@@ -90,6 +90,8 @@ export const startNeighbours = async (options: {
       corsOrigins: [],
       listener: 'internal',
       production: false,
+      // They share the event loop with the gateway, the client and jest: it says nothing of them.
+      maxEventLoopDelayMs: 0,
       ...(options.certificate && { tls: options.certificate }),
       verifyService: createServiceVerifier({
         service,
