@@ -12,7 +12,7 @@ function report(tests: { status: string; title: string; in?: string }[], brokenF
     numPassedTests: count('passed'),
     numFailedTests: count('failed'),
     numRuntimeErrorTestSuites: brokenFiles,
-    testResults: [{ name: '/root/a.test.ts', startTime: 0, endTime: 900, assertionResults }],
+    testResults: [{ name: '/repo/a.test.ts', startTime: 0, endTime: 900, assertionResults }],
   };
 }
 

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { hasImage } from '../src/containers/container-engine.ts';
 import { describeNeeding } from '../src/jest/needs.ts';
 import { kafkaAvailable } from '../src/kafka/kafka-available.ts';
+import { startPostgresContainer } from '../src/postgres/postgres-container.ts';
 import { postgresImage } from '../src/postgres/postgres-image.ts';
 import { withDatabase } from '../src/postgres/test-database.ts';
 import { openTestEvents, type TestEvents } from '../src/service/test-events.ts';
@@ -44,6 +45,19 @@ describeNeeding('postgres image', given || (await hasImage(postgresImage)), 'dat
       if (!given) expect(found).toMatchObject({ address: expect.any(String), version: expect.stringMatching(/^18\./) });
       expect(await ask(url, "select current_setting('timezone') as zone")).toEqual({ zone: 'UTC' });
     }));
+});
+
+describeNeeding('postgres image', await hasImage(postgresImage), 'servers of one process', () => {
+  test('are stopped one by one: the others, which other suites of the process use, stay', async () => {
+    const [stopped, kept] = [await startPostgresContainer(), await startPostgresContainer()];
+    try {
+      await stopped.stop();
+      expect(await ask(kept.adminUrl, 'select 1 as one')).toEqual({ one: 1 });
+      await expect(ask(stopped.adminUrl, 'select 1')).rejects.toThrow();
+    } finally {
+      await kept.stop();
+    }
+  }, 120_000);
 });
 
 describeNeeding('kafka', await kafkaAvailable(), 'events of a test', () => {
