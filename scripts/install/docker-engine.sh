@@ -3,6 +3,10 @@
 # For a build machine with root; on a person's machine install Docker as its vendor says.
 set -euo pipefail
 
+run=${DOCKER_RUN:-/var/run}
+log=${DOCKER_LOG:-/var/log/dockerd.log}
+wait=${DOCKER_WAIT:-60} # seconds
+
 answers() { docker info >/dev/null 2>&1; }
 
 needed=(debootstrap maven openssl)
@@ -23,9 +27,18 @@ fi
 
 if ! answers; then
   [ "$(id -u)" = 0 ] || { echo "The Docker engine does not answer; starting it needs root." >&2; exit 1; }
+  # An engine that was killed leaves the number of its process behind. When another program bears it by now, the next engine waits for that one as if it
+  # were its own containerd, and gives up after a quarter of a minute.
+  for file in "$run"/docker.pid "$run"/docker/containerd/containerd.pid; do
+    [ -s "$file" ] || continue
+    case $(cat "/proc/$(cat "$file")/comm" 2>/dev/null) in
+      dockerd | containerd) ;;
+      *) echo "removing $file: its process is gone"; rm -f "$file" ;;
+    esac
+  done
   echo "starting the engine"
-  setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &
-  for _ in $(seq 60); do answers && break; sleep 1; done
+  setsid dockerd >"$log" 2>&1 </dev/null &
+  for _ in $(seq "$wait"); do answers && break; sleep 1; done
 fi
-answers || { echo "The Docker engine does not answer; see /var/log/dockerd.log." >&2; exit 1; }
+answers || { tail -n 20 "$log" >&2; echo "The Docker engine does not answer; above, the end of $log." >&2; exit 1; }
 echo "Docker engine $(docker version --format '{{.Server.Version}}') answers"

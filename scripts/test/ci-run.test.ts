@@ -19,7 +19,7 @@ beforeEach(() => {
   mkdirSync(join(root, 'bin'));
   cpSync(resolve('.ci/run'), join(root, '.ci/run'));
   // All there is besides: neither git nor curl.
-  for (const name of ['bash', 'sh', 'env', 'dirname', 'mkdir', 'rm', 'tee', 'grep', 'tac'])
+  for (const name of ['bash', 'sh', 'env', 'dirname', 'mkdir', 'rm', 'tee', 'grep', 'tac', 'timeout'])
     symlinkSync(
       ['/usr/bin', '/bin'].map((place) => join(place, name)).find(existsSync) ?? name,
       join(root, 'bin', name),
@@ -81,5 +81,11 @@ describe('.ci/run', () => {
   test('is red when a part fails, and runs the others', () => {
     const { status, parts } = run('12 passed, 0 failed', 'check');
     expect([status, parts.check, parts.test]).toEqual([1, 'RED', 'green']);
+  });
+
+  test('is red without images, and says that no test ran', () => {
+    const { status, parts, stdout } = run('12 passed, 0 failed', 'images');
+    expect([status, parts.images, parts.test]).toEqual([1, 'RED', undefined]);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('NOT RUN: tests');
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { fenceKeyIssuance } from '@meridian/contracts/fence.ts';
 import { createKey, revokeKey, verifyKey } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { withDatabaseName } from '@meridian/testkit/postgres/test-database.ts';
 import pg from 'pg';
 import { type Harness, startHarness } from './harness.ts';
 
@@ -94,24 +95,23 @@ test('keys without limits do not notice that counters are locked', async () => {
 test('without the database neither kind of key is valid', async () => {
   const service = await startHarness();
   // From another database of the same server.
-  const elsewhere = Object.assign(new URL(service.databaseUrl), { pathname: '/postgres' });
-  const admin = new pg.Client({ connectionString: elsewhere.toString() });
-  const target = new pg.Client({ connectionString: service.databaseUrl });
-  await Promise.all([admin.connect(), target.connect()]);
-  const name = (await target.query('select current_database() as name')).rows[0].name as string;
-  await target.end();
+  const admin = new pg.Client({ connectionString: withDatabaseName(service.databaseUrl, 'postgres') });
+  const { database: name = '' } = new pg.Client({ connectionString: service.databaseUrl });
   const allowConnections = (allowed: boolean) =>
     admin.query(`alter database ${pg.escapeIdentifier(name)} allow_connections ${allowed}`);
   try {
+    await admin.connect();
     const keys = [await newKey(service), await newKey(service, { requestsPerMinute: 5 })];
     for (const { secret } of keys) expect(await verify(service, secret)).toBe('valid');
-    await allowConnections(false);
-    await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
-    for (const { secret } of keys) await expect(verify(service, secret)).rejects.toMatchObject(unavailable);
-    await allowConnections(true);
+    try {
+      await allowConnections(false);
+      await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+      for (const { secret } of keys) await expect(verify(service, secret)).rejects.toMatchObject(unavailable);
+    } finally {
+      await allowConnections(true);
+    }
     for (const { secret } of keys) expect(await verify(service, secret)).toBe('valid');
   } finally {
-    await allowConnections(true);
     await admin.end();
     await service.stop();
   }
