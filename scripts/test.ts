@@ -1,7 +1,7 @@
 /** Runs jest; arguments are jest's. Ends with 'N passed, N failed' and names what did not run. */
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { runJest } from './test/run-jest.ts';
 import { type JestReport, slowest, summarise } from './test/summary.ts';
 
 const help = `Usage: npm test [-- PATH ... | jest's options]
@@ -24,21 +24,15 @@ mkdirSync(reports, { recursive: true });
 const folder = mkdtempSync(join(reports, 'test-'));
 const reportFile = join(folder, 'report.json');
 
-const jest = spawn(
-  process.execPath,
-  [
+const status = await runJest({
+  args: [
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     join(root, 'node_modules/jest/bin/jest.js'),
     ...['--json', `--outputFile=${reportFile}`, ...args],
   ],
-  // The report goes to the file; jest says all else on standard error.
-  { cwd: root, stdio: ['inherit', 'ignore', 'inherit'] },
-);
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => jest.kill(signal));
-const status = await new Promise<number>((done, fail) => {
-  jest.once('error', fail);
-  jest.once('exit', (code) => done(code ?? 1));
+  cwd: root,
+  reportFile,
 });
 
 const filtered = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
