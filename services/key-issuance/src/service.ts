@@ -13,6 +13,7 @@ import { gateRoutes } from './gates/gates.routes.ts';
 import { assertPeppers } from './keys/assert-peppers.ts';
 import { createBatchQueue } from './keys/batch-queue.ts';
 import { coalesce } from './keys/coalesce.ts';
+import { createDepartures } from './keys/departures.ts';
 import { planRoutes, verifyRoutes } from './keys/internal-keys.routes.ts';
 import { writeLastUsed } from './keys/key.store.ts';
 import { findFacts } from './keys/key-facts.store.ts';
@@ -29,6 +30,8 @@ import { sweep } from './sweep.ts';
 
 /** Patience of a verification with each of its two statements, waiting included. */
 const deadlineMs = 2_000;
+/** About what a read takes, so that garbage burdens the machine no more than good keys do. */
+const garbageEveryMs = 2;
 const lastUsedFlushMs = 30_000;
 const sweepMs = 600_000;
 /** Rows of a statement: few enough to be over in a fraction of a second. Each kind gets a share of the time between two sweeps. */
@@ -90,6 +93,7 @@ export const startKeyIssuance = async (
     accountModelLimits,
     factsOf,
     takeRates: take,
+    garbageLeaves: createDepartures(garbageEveryMs),
     failed: createFailureLog(platform),
     used: lastUsed.note,
   };

@@ -81,6 +81,7 @@ describe('the check', () => {
         return undefined;
       },
       takeRates: () => Promise.reject(new Error('a wrong key was counted')),
+      garbageLeaves: async () => undefined,
       used: () => undefined,
     };
     const ask = (key: string) => verifyKey(deps, { key, product: 'payg', model: null });

@@ -23,6 +23,8 @@ export type VerifyDeps = {
   readonly factsOf: (digest: Buffer) => Promise<KeyFacts | undefined>;
   /** Takes one call from its counters. */
   readonly takeRates: (question: RateQuestion) => Promise<RateAnswer>;
+  /** When the next answers to garbage leave. */
+  readonly garbageLeaves: () => Promise<void>;
   /** Told of every verification that got no answer; must not wait. */
   readonly failed: NoteFailure;
   /** Told of every good key; must not wait. */
@@ -47,7 +49,10 @@ export const verifyKey = async (deps: VerifyDeps, question: VerifyQuestion): Pro
   const refusal = refuseOrigin(readPublicPart(key), { region: deps.region, product }, deps.baseUrlOf);
   if (refusal) return { valid: false, refusal };
   const digest = digestOfPresented(deps.peppers, deps.region, key);
-  if (digest === undefined) return { valid: false, refusal: { code: 'key_invalid' } };
+  if (digest === undefined) {
+    await deps.garbageLeaves();
+    return { valid: false, refusal: { code: 'key_invalid' } };
+  }
   const facts = await answerOf(deps, () => deps.factsOf(digest));
   const now = deps.now();
   const { model, endpoint, ip } = question;

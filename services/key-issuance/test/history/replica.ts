@@ -96,6 +96,7 @@ export const askedOf = (db: Database<Schema>, { wrap = (read) => read, lagMs }: 
     factsOf: wrap(coalesce({ read, maxBatch: 64, maxInFlight: 2, maxWaiting: 1_000, deadlineMs: 20_000 })),
     accountModelLimits: { of: new Map(), others: unlimited },
     takeRates: () => Promise.reject(new Error('nothing here has limits')),
+    garbageLeaves: async () => undefined,
     failed: () => undefined,
     used: () => undefined,
   };
