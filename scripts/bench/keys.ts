@@ -53,6 +53,8 @@ const throughput = async (stage: Stage, progress: Progress): Promise<Figure[]> =
     named('verify_vs_bare', ratio('verify', 'bare'), '', '>= 0.8'),
     named('verify_rated_vs_bare', ratio('verify_rated', 'bare'), '', '>= 0.25'),
     named('verify_vs_better_auth', ratio('verify', 'better_auth'), '', '>= 30'),
+    // What a route with nothing behind it would reach: no verification can be above it.
+    named('bare_vs_better_auth', ratio('bare', 'better_auth')),
     named('verify_rated_vs_better_auth_limited', ratio('verify_rated', 'better_auth_limited')),
   ];
 };
