@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { verificationApproved } from '@meridian/contracts/events/verification.ts';
-import { getVerificationStanding } from '@meridian/contracts/verification.ts';
+import { getVerificationStanding, submitPersonalVerification } from '@meridian/contracts/verification.ts';
 import { createDatabase } from '@meridian/kit/db/database.ts';
+import { canonicalRequest } from '@meridian/kit/http/idempotency.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import type { Schema } from '../src/db/schema.ts';
@@ -310,9 +311,23 @@ test('a crash between asking and deciding: the sweeper drives the submission on,
   expect(n).toBe(1);
 });
 
-test('no name and no number in any log line, event, or row of the database', async () => {
+test('no name and no number in any log line, event, or row of the database, nor a plain digest of a request', async () => {
   const names = ['张三', '阿依古丽'];
   const numbers = Array.from({ length: people }, (_, i) => numberOf(i + 1));
+  // Of a number, a person, or a whole submission there are few enough that a digest without a key is as good as the text.
+  const requests = numbers.flatMap((number) => {
+    const body = world.bodyOf({ number });
+    return [
+      number,
+      `张三${number}`,
+      JSON.stringify(body),
+      canonicalRequest(submitPersonalVerification.id, {}, {}, body),
+    ];
+  });
+  const digests = requests.flatMap((text) => {
+    const digest = createHash('sha256').update(text).digest();
+    return [digest.toString('hex'), digest.toString('base64'), digest.toString('base64url')];
+  });
   const logged = world.lines.join('\n');
   expect(world.lines.length).toBeGreaterThan(50);
   const events = JSON.stringify(world.bus.published);
@@ -328,4 +343,7 @@ test('no name and no number in any log line, event, or row of the database', asy
       expect(text.includes(Buffer.from(secret).toString('hex'))).toBe(false);
       expect(text.includes(encodeURIComponent(secret))).toBe(false);
     }
+  const kept = stored.join('\n');
+  expect(kept).toContain('user:acc_');
+  expect(digests.filter((digest) => kept.includes(digest))).toEqual([]);
 });
