@@ -80,6 +80,19 @@ describe('a person that the registry confirms', () => {
 });
 
 describe('what is refused before anything is asked', () => {
+  test('a person who has not agreed to the text of today: nothing is written, least of all what was sent instead of its version', async () => {
+    const before = world.registry.asked.length;
+    const [account, number] = [world.newAccount(), nextNumber()];
+    for (const consentVersion of ['2025-01', '2026-11 ', `I am 张三 ${number}`])
+      await expect(world.submit(account, { number, consentVersion })).rejects.toMatchObject({
+        code: 'consent_required',
+        status: 422,
+      });
+    expect(world.registry.asked.length).toBe(before);
+    expect(await world.sql('select 1 from submission where account_id = $1', [account])).toEqual([]);
+    expect((await world.submit(account, { number })).status).toBe(200);
+  });
+
   test.each([
     ['a slip in the number', '440304199001010019', 'identity_number_invalid'],
     ['a number of the first generation', '440304900101001', 'identity_number_invalid'],
