@@ -62,7 +62,7 @@ const idempotencyKey: JsonObject = {
   in: 'header',
   required: true,
   description:
-    'Chosen by the caller, best a random UUID. The same key with the same request replays the answer for at least 24 hours.',
+    'A random UUID drawn by the caller: what is kept of the request and its answer is sealed with it. The same key with the same request replays the answer for at least 24 hours.',
   schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
 };
 

@@ -38,7 +38,7 @@ export const initSandbox = async (regions: string, region: string, origin: strin
   const all = { ...secrets, regions: { ...secrets.regions, ...drawn?.regions } };
   if (drawn) writeSecret(files.secrets, JSON.stringify(all));
 
-  const { models, staff } = sandboxConfig(all, sandboxPorts, Object.values(profiles), () => undefined);
+  const { models, staff } = sandboxConfig(all, sandboxPorts, Object.values(profiles), undefined, () => undefined);
   const { redirectUris = {}, apiOrigins = {} } = readJson<World>(files.world) ?? {};
   const callback = `${origin}/staff/v1/sign-in/callback`;
   const world: World = {

@@ -8,7 +8,7 @@ import { stopOrphan } from '@meridian/testkit/postgres/postmaster.ts';
 export const defaultDataDir = join('.meridian', 'data');
 
 /** What a data folder of ours may hold; --reset deletes nothing else. */
-const ownEntries = ['postgres', 'secrets.json', 'secrets.json.new', 'start.log'];
+const ownEntries = ['postgres', 'sandbox', 'secrets.json', 'secrets.json.new', 'start.log'];
 
 /** An empty variable counts as absent: it would name the current folder. */
 export const dataFolderOf = (env: NodeJS.ProcessEnv) => resolve(env.MERIDIAN_DATA_DIR || defaultDataDir);

@@ -1,12 +1,15 @@
 // npm start as a person uses it: it gets ready, stops without leaving a process, survives kill -9, keeps data, resets, and runs beside another.
+import { randomUUID } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
+import { createRecharge, getBalance, getRecharge } from '@meridian/contracts/billing.ts';
 import { createSession, getAccount, getRegion, sendCode } from '@meridian/contracts/identity.ts';
 import { regionPorts, sandboxPorts } from '@meridian/testkit/embedded/ports.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { ordinaryUser } from '@meridian/testkit/ordinary-user.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { outsideWorld } from '../../tests/journeys/outside-world.ts';
 import { ready, root, startedCopies, stillThere } from '../../tests/support/started-copy.ts';
 import { processTree } from '../bench/process-memory.ts';
@@ -27,6 +30,27 @@ const register = async (base: number) => {
     body: { codeId: sent.codeId, code, identifier, termsVersion },
   });
   return { api, token: body.accessToken, accountId: body.accountId };
+};
+
+/** Pays for a recharge in the second region while the channel holds its notification back. */
+const payUnreported = async (base: number, { api, token }: { api: string; token: string }) => {
+  const sandbox = `http://127.0.0.1:${sandboxPorts(base).http}`;
+  const { payment: rules, currency } = (await call(getRegion, { baseUrl: api })).body;
+  const { body: order } = await call(createRecharge, {
+    baseUrl: api,
+    token,
+    idempotencyKey: randomUUID(),
+    body: { channel: 'waffo', amount: rules.minimumRecharge, currency },
+  });
+  const hold = await fetch(`${sandbox}/control/waffo`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ notify: { hold: true } }),
+  });
+  expect(hold.status).toBe(200);
+  if (!order.payment) throw new Error('the order does not say how it is paid');
+  await outsideWorld(sandbox).pay(order.payment);
+  return order;
 };
 
 afterEach(clear, 60_000);
@@ -51,12 +75,19 @@ test('gets ready, keeps its data over Ctrl-C and kill -9, leaves no process behi
 
   const second = await ready(await begin({ cwd, base }));
   expect((await call(getAccount, { baseUrl: person.api, token: person.token })).body.accountId).toBe(person.accountId);
+  const order = await payUnreported(base, person);
   const killed = processTree(second.child.pid as number);
   for (const pid of killed.slice(0, 2)) process.kill(pid, 'SIGKILL');
   await second.exit;
 
   const third = await ready(await begin({ cwd, base }));
   expect((await call(getAccount, { baseUrl: person.api, token: person.token })).body.accountId).toBe(person.accountId);
+  const asked = { baseUrl: person.api, token: person.token };
+  await waitFor(
+    async () => (await call(getRecharge, { ...asked, params: { orderId: order.orderId } })).body.status === 'paid',
+    { timeoutMs: 60_000 }, // The channel's second try, should its first come before the region is up.
+  );
+  expect((await call(getBalance, asked)).body.available).toBe(order.amount);
   const last = processTree(third.child.pid as number);
   third.child.kill('SIGTERM');
   expect(await third.exit).toBe(0);

@@ -28,6 +28,13 @@ export const accountRestricted = problem(
   'The account was recovered a short while ago; this is possible again when its cooling-off has ended',
 );
 
+/** The region names the version that counts; another one, or none, is no agreement. */
+export const consentRequired = problem(
+  'consent_required',
+  422,
+  'The text that this needs agreement to must be accepted in its current version',
+);
+
 // Problems of idempotency keys.
 export const idempotencyKeyRequired = problem(
   'idempotency_key_required',

@@ -1,12 +1,11 @@
 // identity: sign-in with accounts elsewhere, and the logins that are linked to an account.
 import { z } from 'zod';
-import { accountCancelled, idOf, notFound, personText, regionMismatch, timestamp } from './common.ts';
+import { accountCancelled, consentRequired, idOf, notFound, personText, regionMismatch, timestamp } from './common.ts';
 import { endpoint } from './endpoint.ts';
 import {
   captchaRequired,
   codeInvalid,
   codeLimitReached,
-  consentRequired,
   contactTaken,
   delivery,
   identifier,

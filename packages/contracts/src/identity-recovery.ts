@@ -1,12 +1,21 @@
 // identity: for those who cannot sign in. Recovery by what is left, tickets with a cooling-off, and numbers that changed hands.
 import { z } from 'zod';
-import { accountCancelled, accountId, idOf, notFound, pageOf, pageQuery, personText, timestamp } from './common.ts';
+import {
+  accountCancelled,
+  accountId,
+  consentRequired,
+  idOf,
+  notFound,
+  pageOf,
+  pageQuery,
+  personText,
+  timestamp,
+} from './common.ts';
 import { endpoint } from './endpoint.ts';
 import {
   captchaRequired,
   codeInvalid,
   codeLimitReached,
-  consentRequired,
   contactTaken,
   credentialsInvalid,
   delivery,

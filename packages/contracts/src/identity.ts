@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   accountCancelled,
   accountId,
+  consentRequired,
   currency,
   idOf,
   notFound,
@@ -28,11 +29,6 @@ export const identifierNotAccepted = problem(
   'identifier_not_accepted',
   422,
   'This region does not register that kind of address',
-);
-export const consentRequired = problem(
-  'consent_required',
-  422,
-  'The terms of service must be accepted in their current version',
 );
 export const refreshInvalid = problem('refresh_invalid', 401, 'The session has ended; sign in again');
 export const reauthenticationRequired = problem(

@@ -1,6 +1,6 @@
 // verification: real-name verification. Identity data goes in, never comes out: answers are masked.
 import { z } from 'zod';
-import { accountId, idOf, personText, regionMismatch, timestamp } from './common.ts';
+import { accountId, consentRequired, idOf, personText, regionMismatch, timestamp } from './common.ts';
 import { endpoint } from './endpoint.ts';
 import { fenceVerification } from './fence.ts';
 import { problem } from './problem.ts';
@@ -77,12 +77,13 @@ export const submitPersonalVerification = endpoint({
       .min(1)
       .max(40)
       .describe(
-        'Version of the consent text the person agreed to, as GET /v1/region names it (separate consent, PIPL art. 29)',
+        'Version of the consent text the person agreed to, as GET /v1/region names it; any other is refused (separate consent, PIPL art. 29)',
       ),
   }),
   answers: { 200: verificationState, 202: verificationState },
   problems: [
     realNameNotOffered,
+    consentRequired,
     identityNumberInvalid,
     identityMismatch,
     underAge,

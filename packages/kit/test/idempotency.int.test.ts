@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { endpoint } from '@meridian/contracts/endpoint.ts';
 import { problem } from '@meridian/contracts/problem.ts';
@@ -8,7 +9,7 @@ import { z } from 'zod';
 import { createDatabase, type Database } from '../src/db/database.ts';
 import { migrate } from '../src/db/migrate.ts';
 import type { KitSchema } from '../src/db/schema.ts';
-import { cleanIdempotencyKeys } from '../src/http/idempotency.ts';
+import { canonicalRequest, cleanIdempotencyKeys } from '../src/http/idempotency.ts';
 import { fail } from '../src/http/problems.ts';
 import { route } from '../src/http/route.ts';
 import { type Address, createServer, type HttpServer } from '../src/http/server.ts';
@@ -173,6 +174,22 @@ describe('idempotency keys', () => {
     const dump = JSON.stringify((await sql`select * from idempotency_key`.execute(db.read)).rows);
     expect(dump).not.toContain('visible-key');
     expect(dump).not.toContain('sk-shown-once');
+  });
+  test('equal requests, and equal keys of two callers, look different in the table, and no digest of a request is in it', async () => {
+    const body = '{"amount":1,"note":"11010519491231002X"}';
+    await send('commit', 'first-key', body);
+    await send('commit', 'second-key', body);
+    await send('commit', 'first-key', body, 'bob');
+    const { rows } = await sql<{
+      key: string;
+      request_hash: string;
+    }>`select key, request_hash from idempotency_key`.execute(db.read);
+    expect(new Set(rows.map((row) => row.key)).size).toBe(rows.length);
+    expect(new Set(rows.map((row) => row.request_hash)).size).toBe(rows.length);
+    const content = canonicalRequest(pay.id, { mode: 'commit' }, {}, JSON.parse(body));
+    const digests = [content, body, 'first-key'].map((text) => createHash('sha256').update(text).digest('hex'));
+    for (const { key, request_hash } of rows)
+      expect(digests.filter((digest) => digest === key || digest === request_hash)).toEqual([]);
   });
   test('clean-up takes what is over, at most so many, and nothing younger than 24 h', async () => {
     await send('commit', 'young');

@@ -90,6 +90,8 @@ export type SandboxConfig = {
   /** Ports; 0 lets the system choose. */
   http: { port: number };
   smtp: { port: number };
+  /** Where orders and undelivered notifications of the payment channels outlive the process; without it they do not. */
+  dataDir?: string | undefined;
   now: () => Date;
   models: ModelConfig[];
   staff: StaffPerson[];

@@ -14,6 +14,8 @@ const environment = z.object({
   SANDBOX_SECRETS_FILE: path,
   SANDBOX_HTTP_PORT: port,
   SANDBOX_SMTP_PORT: port,
+  /** A folder of its own, where payments outlive a restart. */
+  SANDBOX_DATA_DIR: path.optional(),
   /** 1 keeps the vendors' real retry schedules. */
   SANDBOX_TIME_SCALE: z.coerce.number().positive().max(10).default(1),
   SANDBOX_HOST: z.string().min(1).optional(),
@@ -51,6 +53,7 @@ const run = async () => {
     host: env.SANDBOX_HOST,
     origin: env.SANDBOX_ORIGIN,
     ...(key && cert && { tls: { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') } }),
+    dataDir: env.SANDBOX_DATA_DIR,
     now: () => new Date(),
     ...there,
     redirectUris,

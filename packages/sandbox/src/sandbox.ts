@@ -104,6 +104,8 @@ export const startSandbox = async (config: SandboxConfig) => {
     const credentials = Object.fromEntries(
       Object.keys(secrets.regions).map((region) => [region, operatorView(secrets, region, { origin: address, smtp })]),
     );
+    wechatDesk.resume();
+    waffoDesk.resume();
     return { origin: address, smtp, credentials, stop };
   } catch (error) {
     await stop();

@@ -171,6 +171,10 @@ describe('an order', () => {
     ['three decimals', { orderAmount: '1.001' }, 'A0003'],
     ['nothing to pay', { orderAmount: '0.00' }, 'A0003'],
     ['no user', { userInfo: undefined }, 'A0003'],
+    ['an expiry with an offset', { orderExpiredAt: '2099-01-01T08:00:00+08:00' }, 'A0003'],
+    ['an expiry without a zone', { orderExpiredAt: '2099-01-01T00:00:00' }, 'A0003'],
+    ['an expiry in microseconds', { orderExpiredAt: '2099-01-01T00:00:00.000000Z' }, 'A0003'],
+    ['an address that is none', { userInfo: { userId: 'u1', userEmail: 'nobody', userTerminal: 'WEB' } }, 'A0003'],
     ['another currency', { orderCurrency: 'CNY' }, 'A0007'],
     ['another merchant', { merchantInfo: { merchantId: 'M1' } }, 'A0004'],
   ])('is refused with %s', async (_what, changes, code) => {

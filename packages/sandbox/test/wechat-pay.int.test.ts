@@ -197,13 +197,22 @@ describe('the signature of a request', () => {
     const signedWithoutQuery = await call('GET', path);
     expect(signedWithoutQuery.body.code).toBe('PARAM_ERROR');
   });
-  test('is asked of an unknown merchant as well, and needs Accept and User-Agent', async () => {
+  test('is asked of an unknown merchant as well, and needs Accept, User-Agent and, with a body, its type', async () => {
     expect((await call('POST', '/v3/pay/transactions/native', order(), { mchId: '1111111111' })).body.code).toBe(
       'MCH_NOT_EXISTS',
     );
     expect(
       (await call('POST', '/v3/pay/transactions/native', order(), { headers: { accept: 'text/html' } })).body,
     ).toMatchObject({ code: 'PARAM_ERROR', detail: { field: 'Accept' } });
+    for (const type of ['text/plain', 'application/jsonp'])
+      expect(
+        await call('POST', '/v3/pay/transactions/native', order(), { headers: { 'content-type': type } }),
+      ).toMatchObject({ status: 400, body: { code: 'PARAM_ERROR', detail: { field: 'Content-Type' } } });
+    expect(
+      await call('POST', '/v3/pay/transactions/native', order(), {
+        headers: { 'content-type': 'application/json; charset=utf-8' },
+      }),
+    ).toMatchObject({ status: 200 });
   });
 });
 

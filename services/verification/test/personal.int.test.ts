@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { verificationApproved } from '@meridian/contracts/events/verification.ts';
-import { getVerificationStanding } from '@meridian/contracts/verification.ts';
+import { getVerificationStanding, submitPersonalVerification } from '@meridian/contracts/verification.ts';
 import { createDatabase } from '@meridian/kit/db/database.ts';
+import { canonicalRequest } from '@meridian/kit/http/idempotency.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import type { Schema } from '../src/db/schema.ts';
@@ -79,6 +80,19 @@ describe('a person that the registry confirms', () => {
 });
 
 describe('what is refused before anything is asked', () => {
+  test('a person who has not agreed to the text of today: nothing is written, least of all what was sent instead of its version', async () => {
+    const before = world.registry.asked.length;
+    const [account, number] = [world.newAccount(), nextNumber()];
+    for (const consentVersion of ['2025-01', '2026-11 ', `I am 张三 ${number}`])
+      await expect(world.submit(account, { number, consentVersion })).rejects.toMatchObject({
+        code: 'consent_required',
+        status: 422,
+      });
+    expect(world.registry.asked.length).toBe(before);
+    expect(await world.sql('select 1 from submission where account_id = $1', [account])).toEqual([]);
+    expect((await world.submit(account, { number })).status).toBe(200);
+  });
+
   test.each([
     ['a slip in the number', '440304199001010019', 'identity_number_invalid'],
     ['a number of the first generation', '440304900101001', 'identity_number_invalid'],
@@ -310,9 +324,23 @@ test('a crash between asking and deciding: the sweeper drives the submission on,
   expect(n).toBe(1);
 });
 
-test('no name and no number in any log line, event, or row of the database', async () => {
+test('no name and no number in any log line, event, or row of the database, nor a plain digest of a request', async () => {
   const names = ['张三', '阿依古丽'];
   const numbers = Array.from({ length: people }, (_, i) => numberOf(i + 1));
+  // Of a number, a person, or a whole submission there are few enough that a digest without a key is as good as the text.
+  const requests = numbers.flatMap((number) => {
+    const body = world.bodyOf({ number });
+    return [
+      number,
+      `张三${number}`,
+      JSON.stringify(body),
+      canonicalRequest(submitPersonalVerification.id, {}, {}, body),
+    ];
+  });
+  const digests = requests.flatMap((text) => {
+    const digest = createHash('sha256').update(text).digest();
+    return [digest.toString('hex'), digest.toString('base64'), digest.toString('base64url')];
+  });
   const logged = world.lines.join('\n');
   expect(world.lines.length).toBeGreaterThan(50);
   const events = JSON.stringify(world.bus.published);
@@ -328,4 +356,7 @@ test('no name and no number in any log line, event, or row of the database', asy
       expect(text.includes(Buffer.from(secret).toString('hex'))).toBe(false);
       expect(text.includes(encodeURIComponent(secret))).toBe(false);
     }
+  const kept = stored.join('\n');
+  expect(kept).toContain('user:acc_');
+  expect(digests.filter((digest) => kept.includes(digest))).toEqual([]);
 });

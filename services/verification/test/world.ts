@@ -19,6 +19,13 @@ export const numberOf = (n: number) => {
   return digits + checkCharacter(digits);
 };
 
+/** What a person submits, unless a test says otherwise. */
+const bodyOf = (person: { name?: string; number: string; consentVersion?: string }) => ({
+  name: '张三',
+  consentVersion: '2026-11',
+  ...person,
+});
+
 export const startWorld = async (options: { region?: string; variables?: Record<string, string | undefined> } = {}) => {
   const region = options.region ?? 'cn';
   const clock = { offsetMs: 0 };
@@ -71,12 +78,13 @@ export const startWorld = async (options: { region?: string; variables?: Record<
       await service.stop();
       service = await start();
     },
+    bodyOf,
     newAccount: () => newId('acc', region, now()),
     view: async (accountId: string) =>
       (await call(getVerification, { baseUrl: service.publicUrl, token: await authority.userToken(accountId) })).body,
     submit: async (
       accountId: string,
-      person: { name?: string; number: string },
+      person: Parameters<typeof bodyOf>[0],
       options: { idempotencyKey?: string } = {},
     ) => {
       keys += 1;
@@ -87,7 +95,7 @@ export const startWorld = async (options: { region?: string; variables?: Record<
         idempotencyKey: options.idempotencyKey ?? `key-${key}`,
         // Each person comes from an address of their own: the flood guard is not what is tested here.
         headers: { 'x-forwarded-for': `10.1.${Math.floor(key / 250)}.${1 + (key % 250)}` },
-        body: { name: person.name ?? '张三', number: person.number, consentVersion: '2026-11' },
+        body: bodyOf(person),
       });
     },
     sql: async <T = Record<string, unknown>>(text: string, values: unknown[] = []): Promise<T[]> =>

@@ -1,6 +1,6 @@
 // Idempotency keys: a write that arrives twice happens once. One row per (caller, key), claimed before the handler runs and
 // finished with its answer, if possible in the transaction of the effect itself.
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import {
   idempotencyKeyRequired,
   idempotencyKeyReused,
@@ -17,7 +17,9 @@ export const keptMs = 24 * 3_600_000;
 
 type Row = {
   scope: string;
+  /** Derived from the client's key, which itself is not stored. */
   key: string;
+  /** Keyed by the client's key as well. */
   request_hash: string;
   state: 'running' | 'done';
   status: number | null;
@@ -43,13 +45,7 @@ export type Idempotency<A extends StoredAnswer> = {
   readonly commit: <Tx>(db: Transactions<Tx>, work: (tx: Tx) => Promise<A>) => Promise<A>;
 };
 
-const sha256 = (...parts: readonly (string | Buffer)[]) => {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
-};
-
-// Member order does not matter to the meaning of a request, so neither to its hash.
+// Member order does not matter to the meaning of a request.
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -57,16 +53,12 @@ const canonical = (value: unknown): string =>
       : inner,
   ) ?? 'null';
 
-export const requestHash = (endpointId: string, params: unknown, query: unknown, body: unknown): string =>
-  sha256(
-    endpointId,
-    '\n',
-    canonical(params),
-    '\n',
-    canonical(query),
-    '\n',
-    Buffer.isBuffer(body) ? body : canonical(body),
-  );
+/** What a request asks for, in one form. */
+export const canonicalRequest = (endpointId: string, params: unknown, query: unknown, body: unknown): Buffer =>
+  Buffer.concat([
+    Buffer.from(`${endpointId}\n${canonical(params)}\n${canonical(query)}\n`),
+    Buffer.isBuffer(body) ? body : Buffer.from(canonical(body)),
+  ]);
 
 /** Reads the Idempotency-Key header: 1 to 255 visible ASCII characters (draft-ietf-httpapi-idempotency-key-header). */
 export const readKey = (header: string | string[] | undefined): string => {
@@ -77,10 +69,13 @@ export const readKey = (header: string | string[] | undefined): string => {
   });
 };
 
-// An answer may hold what must not lie in a table (an API key, shown once). It is sealed with a key derived from the client's own
-// idempotency key, of which only a hash is stored: with a random key, the table alone opens nothing.
-const sealingKey = (scope: string, key: string) =>
-  Buffer.from(hkdfSync('sha256', key, scope, 'meridian idempotency answer', 32));
+// A request may hold what few guesses find (an identity number), an answer what is shown once (an API key): the table must give away
+// neither. What it holds of them is made with secrets derived from the client's own idempotency key, which is not stored: with a random
+// key the table alone confirms no guess and opens nothing, and equal requests of two callers or two keys look different.
+const secretsOf = (scope: string, key: string) => {
+  const bytes = Buffer.from(hkdfSync('sha256', key, scope, 'meridian idempotency', 96));
+  return { row: bytes.subarray(0, 32).toString('hex'), mac: bytes.subarray(32, 64), sealing: bytes.subarray(64) };
+};
 const seal = (secret: Buffer, text: string): string => {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', secret, nonce);
@@ -103,7 +98,8 @@ export type Claim<A extends StoredAnswer> = {
   readonly release: () => Promise<void>;
 };
 
-type Request = { readonly scope: string; readonly key: string; readonly hash: string };
+/** `content` is the canonical request. */
+type Request = { readonly scope: string; readonly key: string; readonly content: Buffer };
 
 /** Claims the key, or finds the answer to replay. Refuses with 422 (another request) or 409 (a twin is running). */
 export const claimKey = async <A extends StoredAnswer>(
@@ -112,8 +108,9 @@ export const claimKey = async <A extends StoredAnswer>(
   request: Request,
 ): Promise<Claim<A>> => {
   const db = store.read as Kysely<Tables>;
-  const { scope, hash } = request;
-  const key = sha256(request.key);
+  const { scope } = request;
+  const { row: key, mac, sealing } = secretsOf(scope, request.key);
+  const hash = createHmac('sha256', mac).update(request.content).digest('hex');
   const at = now();
   const lease = new Date(at.getTime() + leaseMs);
   const mine = {
@@ -140,7 +137,6 @@ export const claimKey = async <A extends StoredAnswer>(
     )
     .returning('key')
     .executeTakeFirst();
-  const secret = sealingKey(scope, request.key);
 
   let replay: A | undefined;
   if (claimed === undefined) {
@@ -154,7 +150,7 @@ export const claimKey = async <A extends StoredAnswer>(
     if (found === undefined) return fail(idempotencyTwinInFlight, { retryAfter: 1 });
     if (found.request_hash !== hash) return fail(idempotencyKeyReused);
     if (found.state === 'running') return fail(idempotencyTwinInFlight, { retryAfter: 1 });
-    replay = { status: found.status, ...JSON.parse(unseal(secret, found.body ?? '')) } as A;
+    replay = { status: found.status, ...JSON.parse(unseal(sealing, found.body ?? '')) } as A;
   }
 
   let stored = false;
@@ -167,7 +163,7 @@ export const claimKey = async <A extends StoredAnswer>(
       .where('state', '=', 'running')
       .where('expires_at', '=', lease);
   const write = async (executor: Kysely<Tables>, answer: A): Promise<void> => {
-    const body = seal(secret, JSON.stringify({ body: answer.body, headers: answer.headers }));
+    const body = seal(sealing, JSON.stringify({ body: answer.body, headers: answer.headers }));
     const result = await owned(executor)
       .set({ state: 'done', status: answer.status, body, expires_at: new Date(now().getTime() + keptMs) })
       .executeTakeFirst();

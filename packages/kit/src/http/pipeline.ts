@@ -8,7 +8,7 @@ import { createAuthenticator, type Verifiers } from './authenticate.ts';
 import { createCertificateNames } from './certificate-name.ts';
 import { refusalOf } from './errors.ts';
 import type { AnyAnswer } from './handler.ts';
-import { type Claim, claimKey, type IdempotencyStore, readKey, requestHash, userScope } from './idempotency.ts';
+import { type Claim, canonicalRequest, claimKey, type IdempotencyStore, readKey, userScope } from './idempotency.ts';
 import { assertJsonType, parseJsonBody } from './json-body.ts';
 import { fail, Refusal } from './problems.ts';
 import { assertNoMistakes, checkTexts, type Mistake, parsePart } from './validate.ts';
@@ -125,8 +125,8 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
   ): Promise<Claim<AnyAnswer> | undefined> => {
     if (!endpoint.idempotent || store === undefined) return undefined;
     const key = readKey(request.headers['idempotency-key']);
-    const hash = requestHash(endpoint.id, raw.params, raw.query, raw.body);
-    return claimKey<AnyAnswer>(store, options.now, { scope: scopeOf(identity), key, hash });
+    const content = canonicalRequest(endpoint.id, raw.params, raw.query, raw.body);
+    return claimKey<AnyAnswer>(store, options.now, { scope: scopeOf(identity), key, content });
   };
 
   const run = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {

@@ -82,7 +82,7 @@ export const waffoControlRoutes = (app: FastifyInstance, desk: Desk) => {
         { ...request, ...(notifyUrl && { refundNotifyUrl: notifyUrl }) },
         source,
       );
-      desk.settleLater(order, refund, order.notifyUrl);
+      desk.settleLater(order, refund);
       return { acquiringRefundOrderId: refund.acquiringRefundOrderId, refundRequestId: refund.refundRequestId };
     });
   });
@@ -90,8 +90,10 @@ export const waffoControlRoutes = (app: FastifyInstance, desk: Desk) => {
     deliveries: desk.notifier.list(request.params.paymentRequestId),
   }));
   app.post<Params>('/control/waffo/notifications/:paymentRequestId/resend', async (request, reply) => {
-    const deliveries = await desk.notifier.resend(request.params.paymentRequestId);
-    return deliveries.length > 0 ? { deliveries } : reply.code(404).send({ error: 'nothing_to_resend' });
+    const { paymentRequestId } = request.params;
+    const resent = await desk.notifier.resend(paymentRequestId);
+    if (resent === 0) return reply.code(404).send({ error: 'nothing_to_resend' });
+    return { deliveries: desk.notifier.list(paymentRequestId) };
   });
 
   /** Sends one false webhook of a payment that may never have happened; answers what the merchant said to it. */

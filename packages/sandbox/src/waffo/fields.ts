@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { parseJson } from '../http/raw-body.ts';
 import { WaffoRefusal } from './codes.ts';
 
-const time = z.iso.datetime({ offset: true });
+/** UTC ending in Z, with milliseconds at most (code-generation-rules.md there, "Time field format"). */
+const time = z.iso.datetime().refine((text) => !/\.\d{4,}Z$/.test(text), 'must not be finer than milliseconds');
 const url = (max: number) => z.url({ protocol: /^https?$/ }).max(max);
 const optionalText = (max: number) => z.string().max(max).optional();
 /** Two decimals at most, positive, as for USD and most currencies. */
@@ -29,7 +30,7 @@ export const orderCreate = z.object({
   merchantInfo: z.object({ merchantId: z.string().min(1).max(64), subMerchantId: optionalText(64) }),
   userInfo: z.looseObject({
     userId: z.string().min(1).max(64),
-    userEmail: z.string().min(1).max(64),
+    userEmail: z.email().max(64),
     userTerminal: z.enum(['WEB', 'APP', 'IN_WALLET_APP', 'IN_MINI_PROGRAM']),
   }),
   goodsInfo: z

@@ -1,5 +1,6 @@
-// Waffo's side of an order and its refunds. In memory, bounded. Amounts are counted in cents, exactly.
+// Waffo's side of an order and its refunds. Bounded. Amounts are counted in cents, exactly.
 import { randomDigits } from '../crypto/random.ts';
+import { openBook } from '../storage/book.ts';
 import { WaffoRefusal } from './codes.ts';
 import type { OrderCreate, OrderReference, OrderRefund } from './fields.ts';
 
@@ -17,6 +18,8 @@ export type Refund = OrderRefund & {
   completedAt?: string;
 };
 export type Order = OrderCreate & {
+  /** Of the request, for a request that comes again. */
+  meaning: string;
   acquiringOrderId: string;
   status: 'AUTHORIZATION_REQUIRED' | 'PAY_SUCCESS' | 'ORDER_CLOSE';
   failure?: { code: string; message: string };
@@ -43,21 +46,18 @@ const flat = (value: object): Record<string, true> =>
     {},
   );
 
-export const createOrders = (now: () => Date) => {
-  const orders = new Map<string, Order>();
-  const requests = new Map<string, OrderCreate>();
-  const touch = (order: Order) => {
-    order.updatedAt = now().toISOString();
-  };
+export const createOrders = (now: () => Date, folder: string | undefined) => {
+  const orders = openBook<Order>({ folder, name: 'waffo-orders', limit: ordersKept });
+  const keyOf = (request: OrderCreate) => `${request.merchantInfo.merchantId}|${request.paymentRequestId}`;
+  const keep = (order: Order, changes: Partial<Order>) => orders.set(keyOf(order), Object.assign(order, changes));
   const expire = (order: Order) => {
     if (order.status !== 'AUTHORIZATION_REQUIRED' || !order.orderExpiredAt || now() <= new Date(order.orderExpiredAt))
       return order;
-    order.status = 'ORDER_CLOSE';
-    order.failure = { code: 'B0004', message: 'The user did not pay in time' };
-    touch(order);
+    const failure = { code: 'B0004', message: 'The user did not pay in time' };
+    keep(order, { status: 'ORDER_CLOSE', failure, updatedAt: now().toISOString() });
     return order;
   };
-  const all = () => [...orders.values()].map(expire);
+  const all = () => orders.values().map(expire);
   const find = (merchantId: string, reference: OrderReference) => {
     const order = all().find(
       (o) =>
@@ -73,50 +73,40 @@ export const createOrders = (now: () => Date) => {
     find,
     /** Idempotent by paymentRequestId within a merchant; the same id with another meaning is A0011. */
     create(request: OrderCreate): { order: Order; fresh: boolean } {
-      const key = `${request.merchantInfo.merchantId}|${request.paymentRequestId}`;
-      const [known, first] = [orders.get(key), requests.get(key)];
-      if (known && first) {
-        if (meaning(first) !== meaning(request)) throw new WaffoRefusal('A0011');
+      const known = orders.get(keyOf(request));
+      if (known) {
+        if (known.meaning !== meaning(request)) throw new WaffoRefusal('A0011');
         return { order: expire(known), fresh: false };
       }
       if (!orderCurrencies.includes(request.orderCurrency)) throw new WaffoRefusal('A0007', request.orderCurrency);
       if (request.orderExpiredAt && new Date(request.orderExpiredAt) <= now()) throw new WaffoRefusal('A0034');
       const order: Order = {
         ...request,
+        meaning: meaning(request),
         acquiringOrderId: `A${randomDigits(24)}`,
         status: 'AUTHORIZATION_REQUIRED',
         updatedAt: now().toISOString(),
         refunds: [],
       };
-      orders.set(key, order);
-      requests.set(key, request);
-      for (const old of orders.keys()) {
-        if (orders.size <= ordersKept) break;
-        orders.delete(old);
-        requests.delete(old);
-      }
+      keep(order, {});
       return { order, fresh: true };
     },
     cancel(merchantId: string, reference: OrderReference) {
       const order = find(merchantId, reference);
       if (order.status === 'PAY_SUCCESS') throw new WaffoRefusal('A0013');
-      order.status = 'ORDER_CLOSE';
-      touch(order);
+      keep(order, { status: 'ORDER_CLOSE', updatedAt: now().toISOString() });
       return order;
     },
     pay(order: Order) {
       if (expire(order).status !== 'AUTHORIZATION_REQUIRED')
         throw new WaffoRefusal(order.status === 'PAY_SUCCESS' ? 'A0013' : 'B0004');
-      order.status = 'PAY_SUCCESS';
-      touch(order);
-      order.completedAt = order.updatedAt;
+      const at = now().toISOString();
+      keep(order, { status: 'PAY_SUCCESS', updatedAt: at, completedAt: at });
     },
     /** The payer gave up or was refused. */
     fail(order: Order, failure: { code: string; message: string }) {
       if (expire(order).status !== 'AUTHORIZATION_REQUIRED') throw new WaffoRefusal('A0013');
-      order.status = 'ORDER_CLOSE';
-      order.failure = failure;
-      touch(order);
+      keep(order, { status: 'ORDER_CLOSE', failure, updatedAt: now().toISOString() });
     },
     /** Idempotent by refundRequestId within a merchant. */
     refund(
@@ -143,7 +133,7 @@ export const createOrders = (now: () => Date) => {
         status: 'REFUND_IN_PROGRESS',
         updatedAt: now().toISOString(),
       };
-      order.refunds.push(refund);
+      keep(order, { refunds: [...order.refunds, refund] });
       return { order, refund, fresh: true };
     },
     settleRefund(order: Order, refund: Refund, refunded: boolean) {
@@ -154,7 +144,13 @@ export const createOrders = (now: () => Date) => {
           : 'ORDER_PARTIALLY_REFUNDED';
       refund.updatedAt = now().toISOString();
       refund.completedAt = refund.updatedAt;
+      keep(order, {});
     },
+    /** Refunds that were accepted and have not come to an end. */
+    unsettled: () =>
+      all()
+        .flatMap((order) => order.refunds.map((refund) => ({ order, refund })))
+        .filter(({ refund }) => refund.status === 'REFUND_IN_PROGRESS'),
     findRefund(
       merchantId: string,
       reference: { refundRequestId?: string | undefined; acquiringRefundOrderId?: string | undefined },

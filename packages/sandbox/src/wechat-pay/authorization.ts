@@ -30,12 +30,17 @@ const signError = (issue: string) =>
 export const createAuthorization = ({ merchants, now }: { merchants: Merchant[]; now: () => Date }) => {
   const nonces = createNonceMemory({ windowMs: 2 * windowSeconds * 1000, limit: 100_000, now });
   return (request: FastifyRequest): Merchant => {
-    // The original refuses requests without these two headers.
+    // The original refuses requests without these headers.
     if (!headerOf(request, 'user-agent'))
       throw new WechatRefusal('PARAM_ERROR', 'Http头缺少User-Agent', { field: 'User-Agent', location: 'header' });
     if (!/application\/json|\*\/\*/.test(headerOf(request, 'accept')))
       throw new WechatRefusal('PARAM_ERROR', 'Http头缺少Accept或不是application/json', {
         field: 'Accept',
+        location: 'header',
+      });
+    if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(headerOf(request, 'content-type')))
+      throw new WechatRefusal('PARAM_ERROR', 'Http头Content-Type不是application/json', {
+        field: 'Content-Type',
         location: 'header',
       });
 

@@ -6,7 +6,7 @@ import { randomDigits, randomHex, randomText } from '../crypto/random.ts';
 import { post } from '../notify/notifier.ts';
 import { chooseKey } from './answers.ts';
 import type { Desk } from './desk.ts';
-import { newEventId, paymentEvent, sealEvent } from './notification.ts';
+import { distort, newEventId, paymentEvent, sealEvent } from './notification.ts';
 import { WechatRefusal } from './refusal.ts';
 
 const forgery = z.strictObject({
@@ -70,8 +70,10 @@ export const wechatControlRoutes = (app: FastifyInstance, desk: Desk) => {
     deliveries: desk.notifier.list(request.params.outTradeNo),
   }));
   app.post<Params>('/control/wechat-pay/notifications/:outTradeNo/resend', async (request, reply) => {
-    const deliveries = await desk.notifier.resend(request.params.outTradeNo);
-    return deliveries.length > 0 ? { deliveries } : reply.code(404).send({ error: 'nothing_to_resend' });
+    const { outTradeNo } = request.params;
+    const resent = await desk.notifier.resend(outTradeNo);
+    if (resent === 0) return reply.code(404).send({ error: 'nothing_to_resend' });
+    return { deliveries: desk.notifier.list(outTradeNo) };
   });
 
   /** Sends one false notification of a payment that may never have happened; answers what the merchant said to it. */
@@ -108,7 +110,7 @@ export const wechatControlRoutes = (app: FastifyInstance, desk: Desk) => {
       ...(kind === 'wrong_currency' && { currency: 'USD' }),
     };
     const at = kind === 'stale_timestamp' ? new Date(desk.now().getTime() - 6 * 60_000) : desk.now();
-    const event = paymentEvent(newEventId(), claimed, faults, at);
+    const event = distort(paymentEvent(newEventId(), claimed, at), faults);
     const answer = await post(
       sealEvent({
         url: order.notify_url,

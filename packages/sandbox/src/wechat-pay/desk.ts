@@ -1,17 +1,17 @@
 // The parts of WeChat Pay put together: orders, keys, the notifier, and what happens when a payer pays or a refund settles.
 import type { SandboxConfig } from '../config.ts';
-import type { NotifyFaults } from '../control/faults.ts';
-import { createNotifier } from '../notify/notifier.ts';
+import { createNotifier, openDeliveries } from '../notify/notifier.ts';
 import { chooseKey } from './answers.ts';
 import { createAuthorization } from './authorization.ts';
 import type { WechatPart } from './faults.ts';
 import { merchantsOf, platformKeysOf } from './merchant.ts';
 import {
+  distort,
+  type MoneyEvent,
   newEventId,
   paymentEvent,
   refundEvent,
   sealEvent,
-  type WechatEvent,
   wechatScheduleMs,
 } from './notification.ts';
 import { createOrders, type Order, type Refund } from './orders.ts';
@@ -20,8 +20,22 @@ export const createDesk = (config: SandboxConfig, part: WechatPart) => {
   const { now, log } = config;
   const merchants = merchantsOf(config.secrets);
   const keys = platformKeysOf(config.secrets);
-  const orders = createOrders(now);
-  const notifier = createNotifier({
+  const orders = createOrders(now, config.dataDir);
+  const notifier = createNotifier<MoneyEvent>({
+    deliveries: openDeliveries(config.dataDir, 'wechat-pay'),
+    compose: ({ url, merchant: mchId, content }, faults) => {
+      const merchant = merchants.find((m) => m.mchId === mchId);
+      if (!merchant) throw new Error(`merchant ${mchId} is unknown`);
+      return sealEvent({
+        url,
+        merchant,
+        key: chooseKey(keys, part),
+        event: distort(content, faults),
+        at: now(),
+        signature: faults.wrongSignature ? 'wrong' : 'right',
+      });
+    },
+    accepts: (_, { status }) => status === 200 || status === 204,
     faults: part.faults,
     scheduleMs: wechatScheduleMs,
     ...config.notifications,
@@ -30,31 +44,24 @@ export const createDesk = (config: SandboxConfig, part: WechatPart) => {
   });
   const settling = new Set<NodeJS.Timeout>();
 
-  const notify = (
-    order: Order,
-    url: string,
-    kind: string,
-    eventOf: (id: string, faults: NotifyFaults) => WechatEvent,
-  ) => {
-    const merchant = merchants.find((m) => m.mchId === order.mchid);
-    if (!merchant) return;
-    const id = newEventId();
+  const notify = (order: Order, url: string, content: MoneyEvent) =>
     notifier.send({
-      id,
+      id: content.id,
       subject: order.out_trade_no,
       merchant: order.mchid,
-      kind,
-      compose: (faults) =>
-        sealEvent({
-          url,
-          merchant,
-          key: chooseKey(keys, part),
-          event: eventOf(id, faults),
-          at: now(),
-          signature: faults.wrongSignature ? 'wrong' : 'right',
-        }),
-      accepted: ({ status }) => status === 200 || status === 204,
+      kind: content.eventType,
+      url,
+      content,
     });
+  /** Acceptance of a refund is not its completion: that comes a moment later, or when control says so. */
+  const settleLater = (order: Order, refund: Refund) => {
+    const { outcome = 'SUCCESS', delayMs = 0 } = part.faults.current().refund ?? {};
+    const timer = setTimeout(() => {
+      settling.delete(timer);
+      orders.settleRefund(order, refund, outcome);
+      if (refund.notify_url) notify(order, refund.notify_url, refundEvent(newEventId(), order, refund, now()));
+    }, delayMs);
+    settling.add(timer);
   };
 
   return {
@@ -69,22 +76,13 @@ export const createDesk = (config: SandboxConfig, part: WechatPart) => {
     /** A payer pays: the order is paid at once, the merchant hears of it asynchronously. */
     pay(order: Order) {
       orders.pay(order);
-      const paidAt = now();
-      notify(order, order.notify_url, 'TRANSACTION.SUCCESS', (id, faults) => paymentEvent(id, order, faults, paidAt));
+      notify(order, order.notify_url, paymentEvent(newEventId(), order, now()));
     },
-    /** Acceptance of a refund is not its completion: that comes a moment later, or when control says so. */
-    settleLater(order: Order, refund: Refund) {
-      const { outcome = 'SUCCESS', delayMs = 0 } = part.faults.current().refund ?? {};
-      const timer = setTimeout(() => {
-        settling.delete(timer);
-        orders.settleRefund(refund, outcome);
-        const settledAt = now();
-        if (refund.notify_url)
-          notify(order, refund.notify_url, `REFUND.${outcome}`, (id, faults) =>
-            refundEvent(id, order, refund, faults, settledAt),
-          );
-      }, delayMs);
-      settling.add(timer);
+    settleLater,
+    /** Goes on with what an earlier process left undone. */
+    resume() {
+      notifier.resume();
+      for (const { order, refund } of orders.unsettled()) settleLater(order, refund);
     },
     async stop() {
       for (const timer of settling) clearTimeout(timer);

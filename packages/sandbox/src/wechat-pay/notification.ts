@@ -38,11 +38,21 @@ export type WechatEvent = {
   kind: 'transaction' | 'refund';
   content: object;
 };
+type Amount = {
+  total: number;
+  payer_total: number;
+  refund?: number;
+  payer_refund?: number;
+  currency?: string;
+  payer_currency?: string;
+};
+/** An event as WeChat Pay makes it: with the money it is about. */
+export type MoneyEvent = WechatEvent & { content: Record<string, unknown> & { amount: Amount } };
 
 export const newEventId = () => `EV-${randomHex(16)}`.toUpperCase().slice(0, 32);
 
-/** The event of a payment; faults may change the amount or the currency in it. `outcome` lets a forgery claim a payment. */
-export const paymentEvent = (id: string, order: Order, faults: NotifyFaults, at: Date): WechatEvent => {
+/** The event of a payment; of an order that is not paid, a forgery. */
+export const paymentEvent = (id: string, order: Order, at: Date): MoneyEvent => {
   const view = transactionView({
     ...order,
     state: 'SUCCESS',
@@ -50,8 +60,7 @@ export const paymentEvent = (id: string, order: Order, faults: NotifyFaults, at:
     paidAt: order.paidAt ?? chinaTime(at),
     refunds: [],
   });
-  const total = order.amount.total + (faults.amountOffset ?? 0);
-  const currency = faults.currency ?? order.amount.currency;
+  const { total, currency } = order.amount;
   return {
     id,
     createTime: chinaTime(at),
@@ -62,7 +71,7 @@ export const paymentEvent = (id: string, order: Order, faults: NotifyFaults, at:
   };
 };
 
-export const refundEvent = (id: string, order: Order, refund: Refund, faults: NotifyFaults, at: Date): WechatEvent => ({
+export const refundEvent = (id: string, order: Order, refund: Refund, at: Date): MoneyEvent => ({
   id,
   createTime: chinaTime(at),
   eventType: `REFUND.${refund.status}`,
@@ -79,12 +88,24 @@ export const refundEvent = (id: string, order: Order, refund: Refund, faults: No
     user_received_account: '支付用户零钱',
     amount: {
       total: order.amount.total,
-      refund: refund.amount.refund + (faults.amountOffset ?? 0),
+      refund: refund.amount.refund,
       payer_total: order.amount.total,
-      payer_refund: refund.amount.refund + (faults.amountOffset ?? 0),
+      payer_refund: refund.amount.refund,
     },
   },
 });
+
+/** What faults do to the money in an event. */
+export const distort = (event: MoneyEvent, { amountOffset = 0, currency }: NotifyFaults): MoneyEvent => {
+  const { amount } = event.content;
+  const refund = (amount.refund ?? 0) + amountOffset;
+  const total = amount.total + amountOffset;
+  const changed =
+    event.kind === 'refund'
+      ? { refund, payer_refund: refund }
+      : { total, payer_total: total, ...(currency && { currency, payer_currency: currency }) };
+  return { ...event, content: { ...event.content, amount: { ...amount, ...changed } } };
+};
 
 type Envelope = {
   url: string;

@@ -1,5 +1,6 @@
-// WeChat Pay's side of an order: what was ordered, its QR codes, whether it is paid, and its refunds. In memory, bounded.
+// WeChat Pay's side of an order: what was ordered, its QR codes, whether it is paid, and its refunds. Bounded.
 import { randomDigits, randomText } from '../crypto/random.ts';
+import { openBook } from '../storage/book.ts';
 import type { NativeOrder, RefundRequest } from './fields.ts';
 import { WechatRefusal } from './refusal.ts';
 
@@ -18,7 +19,7 @@ export type Refund = RefundRequest & {
 };
 export type Order = NativeOrder & {
   state: 'NOTPAY' | 'SUCCESS' | 'CLOSED';
-  expiresAt: Date;
+  expiresAt: string;
   transactionId?: string;
   openid?: string;
   paidAt?: string;
@@ -33,16 +34,13 @@ const sameOrder = (a: NativeOrder, b: NativeOrder) =>
 export const tradeStateOf = (order: Order) =>
   order.state === 'SUCCESS' && order.refunds.some((r) => r.status !== 'CLOSED') ? 'REFUND' : order.state;
 
-export const createOrders = (now: () => Date) => {
-  const orders = new Map<string, Order>();
-  const codes = new Map<string, { order: Order; until: number }>();
+export const createOrders = (now: () => Date, folder: string | undefined) => {
+  const orders = openBook<Order>({ folder, name: 'wechat-pay-orders', limit: ordersKept });
+  /** By the token of a QR code: the key of its order. */
+  const codes = openBook<{ order: string; until: number }>({ folder, name: 'wechat-pay-codes', limit: ordersKept });
   const keyOf = (mchid: string, outTradeNo: string) => `${mchid}|${outTradeNo}`;
-  const forgetOldest = (map: Map<string, unknown>) => {
-    for (const key of map.keys()) {
-      if (map.size <= ordersKept) break;
-      map.delete(key);
-    }
-  };
+  const keep = (order: Order, changes: Partial<Order>) =>
+    orders.set(keyOf(order.mchid, order.out_trade_no), Object.assign(order, changes));
   const find = (mchid: string, outTradeNo: string) => {
     const order = orders.get(keyOf(mchid, outTradeNo));
     if (!order) throw new WechatRefusal('ORDER_NOT_EXIST', '订单不存在');
@@ -52,7 +50,7 @@ export const createOrders = (now: () => Date) => {
   return {
     find,
     findByTransaction(mchid: string, transactionId: string) {
-      const order = [...orders.values()].find((o) => o.mchid === mchid && o.transactionId === transactionId);
+      const order = orders.values().find((o) => o.mchid === mchid && o.transactionId === transactionId);
       if (!order) throw new WechatRefusal('ORDER_NOT_EXIST', '订单不存在');
       return order;
     },
@@ -72,33 +70,29 @@ export const createOrders = (now: () => Date) => {
           issue: 'too early',
           location: 'body',
         });
-      const order = known ?? { ...request, state: 'NOTPAY' as const, expiresAt, refunds: [] };
-      orders.set(keyOf(order.mchid, order.out_trade_no), order);
-      forgetOldest(orders);
+      if (!known) keep({ ...request, state: 'NOTPAY', expiresAt: expiresAt.toISOString(), refunds: [] }, {});
       const token = randomText(10);
-      codes.set(token, { order, until: now().getTime() + qrCodeMs });
-      forgetOldest(codes);
+      codes.set(token, { order: keyOf(request.mchid, request.out_trade_no), until: now().getTime() + qrCodeMs });
       return token;
     },
     /** The order behind a QR code and whether the code and the order may still be paid. */
     byCode(token: string) {
       const code = codes.get(token);
-      if (!code) return undefined;
-      const expired = now().getTime() > code.until || now() > code.order.expiresAt;
-      return { order: code.order, payable: code.order.state === 'NOTPAY' && !expired, expired };
+      const order = code && orders.get(code.order);
+      if (!order) return undefined;
+      const expired = now().getTime() > code.until || now() > new Date(order.expiresAt);
+      return { order, payable: order.state === 'NOTPAY' && !expired, expired };
     },
     pay(order: Order) {
       if (order.state !== 'NOTPAY')
         throw new WechatRefusal(order.state === 'CLOSED' ? 'ORDER_CLOSED' : 'ORDERPAID', '订单不可支付');
-      order.state = 'SUCCESS';
-      order.transactionId = `4200${randomDigits(24)}`;
-      order.openid = `o${randomText(27)}`;
-      order.paidAt = chinaTime(now());
+      const transactionId = `4200${randomDigits(24)}`;
+      keep(order, { state: 'SUCCESS', transactionId, openid: `o${randomText(27)}`, paidAt: chinaTime(now()) });
     },
     close(mchid: string, outTradeNo: string) {
       const order = find(mchid, outTradeNo);
       if (order.state === 'SUCCESS') throw new WechatRefusal('ORDERPAID', '该订单已支付');
-      order.state = 'CLOSED';
+      keep(order, { state: 'CLOSED' });
     },
     /** Accepts a refund; the same out_refund_no refunds once. `fresh` tells a new refund from a repeated request. */
     refund(mchid: string, request: RefundRequest): { order: Order; refund: Refund; fresh: boolean } {
@@ -106,7 +100,8 @@ export const createOrders = (now: () => Date) => {
         request.out_trade_no !== undefined
           ? find(mchid, request.out_trade_no)
           : this.findByTransaction(mchid, request.transaction_id ?? '');
-      const known = [...orders.values()]
+      const known = orders
+        .values()
         .flatMap((o) => (o.mchid === mchid ? o.refunds : []))
         .find((r) => r.out_refund_no === request.out_refund_no);
       if (known) {
@@ -129,7 +124,7 @@ export const createOrders = (now: () => Date) => {
         status: 'PROCESSING',
         create_time: chinaTime(now()),
       };
-      order.refunds.push(refund);
+      keep(order, { refunds: [...order.refunds, refund] });
       return { order, refund, fresh: true };
     },
     findRefund(mchid: string, outRefundNo: string) {
@@ -139,22 +134,28 @@ export const createOrders = (now: () => Date) => {
       }
       throw new WechatRefusal('RESOURCE_NOT_EXISTS', '退款单不存在');
     },
-    settleRefund(refund: Refund, status: 'SUCCESS' | 'ABNORMAL' | 'CLOSED') {
+    settleRefund(order: Order, refund: Refund, status: 'SUCCESS' | 'ABNORMAL' | 'CLOSED') {
       refund.status = status;
       if (status === 'SUCCESS') refund.success_time = chinaTime(now());
+      keep(order, {});
     },
+    /** Refunds that were accepted and have not come to an end. */
+    unsettled: () =>
+      orders
+        .values()
+        .flatMap((order) => order.refunds.map((refund) => ({ order, refund })))
+        .filter(({ refund }) => refund.status === 'PROCESSING'),
     /** Orders waiting for a payer, newest first, with a QR code token each. */
     open() {
-      const latest = new Map<Order, string>();
-      for (const [token, { order }] of codes) latest.set(order, token);
+      const latest = new Map(codes.entries().map(([token, { order }]) => [order, token]));
       return [...latest]
-        .filter(([order]) => order.state === 'NOTPAY')
+        .map(([key, token]) => ({ order: orders.get(key), token }))
+        .filter((one): one is { order: Order; token: string } => one.order?.state === 'NOTPAY')
         .toReversed()
-        .slice(0, 50)
-        .map(([order, token]) => ({ order, token }));
+        .slice(0, 50);
     },
     /** For the control interface, where a number may be given without its merchant. */
-    anyByNumber: (outTradeNo: string) => [...orders.values()].filter((o) => o.out_trade_no === outTradeNo),
+    anyByNumber: (outTradeNo: string) => orders.values().filter((o) => o.out_trade_no === outTradeNo),
   };
 };
 export type Orders = ReturnType<typeof createOrders>;

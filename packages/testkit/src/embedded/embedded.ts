@@ -82,7 +82,8 @@ export const startEmbedded = async (options: EmbeddedOptions) => {
     });
     progress('starting the sandbox');
     const ports = sandboxPorts(portBase);
-    const sandbox = await startSandbox(sandboxConfig(secrets.sandbox, ports, profiles, progress));
+    const sandboxDir = join(dataDir, 'sandbox');
+    const sandbox = await startSandbox(sandboxConfig(secrets.sandbox, ports, profiles, sandboxDir, progress));
     running.push({ stop: () => sandbox.stop() });
 
     const directory = Object.fromEntries(

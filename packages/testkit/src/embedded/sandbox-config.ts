@@ -15,11 +15,13 @@ export const sandboxConfig = (
   secrets: SandboxSecrets,
   ports: { http: number; smtp: number },
   profiles: readonly Profile[],
+  dataDir: string | undefined,
   log: (line: string) => void,
 ): SandboxConfig => ({
   secrets,
   http: { port: ports.http },
   smtp: { port: ports.smtp },
+  dataDir,
   now: () => new Date(),
   models: [...new Set(profiles.flatMap((p) => p.models.map((m) => m.model)))].map((id) => ({
     id,

@@ -1,6 +1,7 @@
 // Use case: a login that nobody has gets a new account. Never an old one: an address that matches is no reason to merge.
+
+import { consentRequired } from '@meridian/contracts/common.ts';
 import { accountRegistered } from '@meridian/contracts/events/lifecycle.ts';
-import { consentRequired } from '@meridian/contracts/identity.ts';
 import { accountExists } from '@meridian/contracts/identity-logins.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';

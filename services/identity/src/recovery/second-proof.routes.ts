@@ -1,6 +1,6 @@
 // A sign-in that a code alone does not complete: a second proof, or "this is not mine".
-import { accountCancelled } from '@meridian/contracts/common.ts';
-import { consentRequired, factorInvalid } from '@meridian/contracts/identity.ts';
+import { accountCancelled, consentRequired } from '@meridian/contracts/common.ts';
+import { factorInvalid } from '@meridian/contracts/identity.ts';
 import { completeSecondProof, disownAccount, sendSecondProofCode } from '@meridian/contracts/identity-recovery.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';

@@ -1,8 +1,7 @@
 // Sign in, refresh, sign out.
-import { accountCancelled } from '@meridian/contracts/common.ts';
+import { accountCancelled, consentRequired } from '@meridian/contracts/common.ts';
 import {
   codeInvalid,
-  consentRequired,
   createSession,
   endSession,
   refreshInvalid,

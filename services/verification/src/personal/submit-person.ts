@@ -1,4 +1,5 @@
 // The whole way of a submission: checked locally, written down, the registry asked outside of any transaction, decided.
+import { consentRequired } from '@meridian/contracts/common.ts';
 import {
   identityInUse,
   identityMismatch,
@@ -78,6 +79,11 @@ export const submitPerson = async (
   submitted: { accountId: string; name: string; number: string; consentVersion: string },
 ): Promise<200 | 202> => {
   const { accountId, consentVersion } = submitted;
+  // Before anything is read: who did not agree to this text did not ask for a check.
+  if (consentVersion !== flow.rules.consentVersion)
+    fail(consentRequired, {
+      detail: `Send consentVersion "${flow.rules.consentVersion}" once the person has agreed to that text`,
+    });
   const person = readPerson(submitted, flow.rules, flow.now());
   if ('problem' in person) return refusePerson(person, flow.rules.minimumAge);
   const submissionId = await flow.db.transaction((tx) =>
