@@ -8,7 +8,7 @@ import type { RegionDirectory } from '@meridian/regions/region.ts';
 import { operatorView } from '@meridian/sandbox/operator-view.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
 import { drawRegion, type RegionSecrets } from '@meridian/testkit/embedded/secrets.ts';
-import { outsideEnv, serviceEnv } from '@meridian/testkit/embedded/service-env.ts';
+import { outsideEnv, sealingEnv, serviceEnv } from '@meridian/testkit/embedded/service-env.ts';
 import { openAuthority } from './certificates.ts';
 import { drawClusterId } from './draw-cluster-id.ts';
 import type { SandboxAccess } from './init-sandbox.ts';
@@ -145,8 +145,13 @@ export const initRegion = async (options: InitOptions): Promise<string[]> => {
       logLevel: 'info',
     });
     const skipped = { REGION_PROFILE: !options.ownProfile, REGION_DIRECTORY: !options.ownDirectory };
+    // An operator adds versions to these: no other copy of a further version exists.
+    const sealing = sealingEnv[service](secrets);
+    writeAll(places.of(service), sealing, true);
     const files = Object.fromEntries(
-      Object.entries(env).filter(([name]) => !plain.has(name) && !skipped[name as keyof typeof skipped]),
+      Object.entries(env).filter(
+        ([name]) => !plain.has(name) && !(name in sealing) && !skipped[name as keyof typeof skipped],
+      ),
     );
     writeAll(places.of(service), files);
     const given = outsideEnv(service, profile, outside);

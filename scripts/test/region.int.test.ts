@@ -1,7 +1,7 @@
 // npm run region, as an operator runs it, in a folder of its own.
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -23,6 +23,40 @@ beforeAll(async () => {
   expect(await region('init', 'cn', '--sandbox')).toMatchObject({ code: 0 });
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('npm run region -- init, again', () => {
+  const all = () =>
+    Object.fromEntries(
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((path) => statSync(join(folder, path)).isFile())
+        .map((path) => [path, read(path)]),
+    );
+
+  test('changes nothing that is there, least of all the versions that an operator added to what seals data', async () => {
+    const added = {
+      'key-issuance/KEY_PEPPERS': (kept: string) => JSON.stringify({ ...JSON.parse(kept), '2': 'p'.repeat(43) }),
+      'verification/IDENTITY_DATA_KEY': (kept: string) => `2:${Buffer.alloc(32, 2).toString('base64')},1:${kept}`,
+      'moderation/CASE_KEY': (kept: string) => `2:${Buffer.alloc(32, 3).toString('base64')},1:${kept}`,
+      'key-issuance/KEY_PEPPER_CURRENT': () => '1',
+      'key-issuance/GATEWAY_CERTIFICATES': () => 'gateway,gateway.edge-1',
+    };
+    for (const [file, change] of Object.entries(added)) {
+      const path = join(folder, 'cn', file);
+      writeFileSync(path, change(existsSync(path) ? readFileSync(path, 'utf8') : ''));
+    }
+    const before = all();
+    expect(await region('init', 'cn', '--sandbox')).toMatchObject({ code: 0 });
+    expect(all()).toEqual(before);
+  }, 120_000);
+
+  test('adds what a newer version needs besides', async () => {
+    const lost = join(folder, 'cn', 'identity', 'CONTACT_KEY');
+    const before = readFileSync(lost, 'utf8');
+    rmSync(lost);
+    expect(await region('init', 'cn', '--sandbox')).toMatchObject({ code: 0 });
+    expect(readFileSync(lost, 'utf8')).toBe(before);
+  }, 120_000);
+});
 
 describe('npm run region -- certificate', () => {
   test('issues a client certificate of that name by the authority of the region, for its owner alone to read', async () => {

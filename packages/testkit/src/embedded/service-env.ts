@@ -67,8 +67,8 @@ const stored = (service: ServiceName, o: RegionEnvOptions): Env => ({
   EVENT_BUS_URL: o.busUrl,
 });
 
-/** Secrets that nobody else knows: drawn at random, once. */
-const drawn: Readonly<Record<ServiceName, (secrets: RegionSecrets) => Env>> = {
+/** Secrets that seal or blind what a service stores: drawn at random, once. Where an operator keeps them, they take further versions by hand. */
+export const sealingEnv: Readonly<Record<ServiceName, (secrets: RegionSecrets) => Env>> = {
   identity: ({ identity }) => ({
     IDENTIFIER_PEPPER: identity.identifierPepper,
     CODE_PEPPER: identity.codePepper,
@@ -91,7 +91,7 @@ export const serviceEnv = (service: ServiceName, options: RegionEnvOptions): Env
   ...shared(service, options),
   ...(service === 'gateway' ? {} : stored(service, options)),
   ...(service === 'identity' && { STAFF_REDIRECT_URI: `${options.origin}/staff/v1/sign-in/callback` }),
-  ...drawn[service](options.secrets),
+  ...sealingEnv[service](options.secrets),
 });
 
 /** Credentials and addresses of the outside parties that the services of this profile talk to. */
