@@ -27,7 +27,7 @@ const blocks = blocksOf(readme);
 const runBy: Readonly<Record<string, { file: string; by: string }>> = {
   'npm start': { file: 'tests/support/started-copy.ts', by: "script, 'start'" },
   'npm start -- --reset': { file: 'scripts/test/start.int.test.ts', by: "args: ['--reset']" },
-  'npm test': { file: '.ci/run', by: 'part test npm test' },
+  'npm test': { file: '.ci/run', by: 'npm test --silent' },
   'npm run check': { file: '.ci/run', by: 'part check npm run --silent check' },
   'npm run images': { file: '.ci/run', by: 'part images npm run --silent images' },
   'npm run journey -- --region cn': { file: 'tests/journeys.int.test.ts', by: "['--region', id]" },
