@@ -65,8 +65,8 @@ describe('over HTTP', () => {
 });
 
 describe('the check', () => {
-  test('reads nothing for a wrong tag, whichever of its characters is wrong, and once for a right one', async () => {
-    let reads = 0;
+  test('reads nothing for a wrong tag, whichever of its characters is wrong, and answers it with the others; reads once for a right one', async () => {
+    let [reads, left] = [0, 0];
     const limits = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null };
     const deps: VerifyDeps = {
       region: 'cn',
@@ -81,15 +81,17 @@ describe('the check', () => {
         return undefined;
       },
       takeRates: () => Promise.reject(new Error('a wrong key was counted')),
-      garbageLeaves: async () => undefined,
+      garbageLeaves: async () => {
+        left += 1;
+      },
       used: () => undefined,
     };
     const ask = (key: string) => verifyKey(deps, { key, product: 'payg', model: null });
     const { key } = makeKey(peppers, 'cn', 'payg');
     const answers = await Promise.all(wrongTags(key).map(ask));
-    expect(reads).toBe(0);
+    expect([reads, left]).toEqual([0, answers.length]);
     const unknown = await ask(key);
-    expect(reads).toBe(1);
+    expect([reads, left]).toEqual([1, answers.length]);
     expect(new Set([...answers, unknown].map((answer) => JSON.stringify(answer))).size).toBe(1);
   });
 
