@@ -4,6 +4,7 @@ import { endpointsOf } from '@meridian/contracts/all.ts';
 import { problemsOf } from '@meridian/contracts/common.ts';
 import { serviceNames } from '@meridian/contracts/endpoint.ts';
 import { allEvents } from '@meridian/contracts/events/all.ts';
+import { parse } from 'yaml';
 import { composeFiles } from './generate/compose.ts';
 import { documents } from './generate/documents.ts';
 import { edgeFiles } from './generate/edge.ts';
@@ -72,5 +73,18 @@ describe('generated documents', () => {
 describe('files of the container stacks', () => {
   test.each([...edgeFiles(), ...composeFiles()])('%s is the committed file', (name, text) => {
     expect(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')).toBe(text);
+  });
+  test.each([...composeFiles()])('%s bounds the log of every container', (_name, text) => {
+    const { services } = parse(text) as { services: Record<string, { logging?: object }> };
+    for (const [name, { logging }] of Object.entries(services))
+      expect({ name, logging }).toEqual({
+        name,
+        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
+      });
+  });
+  test('the root file names the section that tells of it', () => {
+    const section = /docs\/operations\.md, "([^"]+)"/.exec(composeFiles().get('docker-compose.yml') ?? '')?.[1];
+    const operations = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+    expect(operations.split('\n')).toContain(`## ${section}`);
   });
 });

@@ -39,7 +39,7 @@ const prepareTree = async (tree: string) => {
   // pnpm checks the lockfile against every manifest it names; testkit is not copied, so its manifest alone is.
   cpSync(join(root, 'packages/testkit/package.json'), join(tree, 'packages/testkit/package.json'));
   const only = [...services, 'sandbox'].flatMap((name) => ['--filter', `@meridian/${name}...`]);
-  const pnpm = ['--yes', manifest.packageManager];
+  const pnpm = ['--yes', '--prefer-offline', manifest.packageManager];
   const install = [
     'install',
     '--prod',
@@ -48,7 +48,7 @@ const prepareTree = async (tree: string) => {
     '--pm-on-fail=ignore',
     '--package-import-method=copy',
   ];
-  await run('npx', [...pnpm, ...install, ...only], { cwd: tree, timeoutMs: 300_000 });
+  await run('npx', [...pnpm, ...install, ...only], { cwd: tree, timeoutMs: 600_000 });
   rmSync(join(tree, 'packages/testkit'), { recursive: true });
   // Optional dependencies carry native parts for this platform; Node itself comes with the base image.
   for (const folder of ['node_modules', 'node_modules/.pnpm'])

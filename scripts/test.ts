@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { runJest } from './test/run-jest.ts';
-import { type JestReport, slowest, summarise } from './test/summary.ts';
+import { type JestReport, slowest, summarise, unreported } from './test/summary.ts';
 
 const help = `Usage: npm test [-- PATH ... | jest's options]
 
@@ -40,6 +40,6 @@ if (existsSync(reportFile)) {
   const report = JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport;
   for (const line of slowest(report, root)) console.log(line);
   for (const line of summarise(report, { filtered })) console.log(line);
-} else if (status !== 0) console.log('0 passed, 0 failed: jest ended before it ran a test');
+} else if (status !== 0) console.log(unreported);
 rmSync(folder, { recursive: true, force: true });
 process.exitCode = status;

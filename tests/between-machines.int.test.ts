@@ -266,6 +266,7 @@ describe('the role of a service in its database', () => {
     'update booked set amount = 2',
     'delete from booked',
     "insert into migration values ('service/9999-x', now()::text)",
+    "update migration_digest set digest = 'x'",
   ])('may not: %s', async (statement) => {
     await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' });
   });

@@ -10,12 +10,13 @@ import { balanceExhausted } from '@meridian/contracts/events/billing.ts';
 import { accountProtected } from '@meridian/contracts/events/moderation.ts';
 import { createKey, revokeKey } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { freePort } from '@meridian/testkit/free-port.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { Agent } from 'undici';
 import { type Certificate, openAuthority } from '../scripts/region/certificates.ts';
 import { type Harness, startHarness } from '../services/key-issuance/test/harness.ts';
-import { findNginx, freePort, startNginx } from './gateways/nginx.ts';
+import { findNginx, startNginx } from './gateways/nginx.ts';
 
 const program = findNginx();
 

@@ -18,7 +18,8 @@ import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
 import { type RunningKafka, startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
 import { sql } from 'kysely';
-import { busOf, heardConsumer, heardRelay, listenIn, openStages } from '../packages/kit/test/kafka-stage.ts';
+import { busOf } from '../packages/kit/test/kafka-bus-module.ts';
+import { heardConsumer, heardRelay, listenIn, openStages } from '../packages/kit/test/kafka-stage.ts';
 import { openAuthority } from '../scripts/region/certificates.ts';
 
 const patience = 60_000;

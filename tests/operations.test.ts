@@ -3,14 +3,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { internalPort } from '../scripts/region/layout.ts';
+import { operationsBlocks } from './support/operations.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
-const blocks = [...read('docs/operations.md').matchAll(/^```([a-z][a-z -]*)\n([\s\S]*?)^```/gm)].map(
-  ([, kind, text]) => ({
-    kind: kind as string,
-    lines: (text as string).trim().split('\n'),
-  }),
-);
+const blocks = operationsBlocks();
 
 /** The line of a test or script that runs the command. */
 const runBy: Readonly<Record<string, { file: string; by: string }>> = {
@@ -28,13 +24,6 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
     by: "'--base'",
   },
   'docker compose down --volumes': { file: 'tests/support/compose-stack.ts', by: "'down', '--volumes'" },
-  'npm run region -- rotate <id> databases': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'databases'" },
-  'npm run region -- rotate <id> ca': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'ca')" },
-  'npm run region -- rotate <id> ca-finish': { file: 'tests/compose.int.test.ts', by: "'rotate', 'cn', 'ca-finish'" },
-  'npm run region -- rotate <id> certificates': {
-    file: 'tests/compose.int.test.ts',
-    by: "'rotate', 'cn', 'certificates'",
-  },
   'docker compose up --detach --wait --no-deps <id>-prometheus': {
     file: 'tests/compose.int.test.ts',
     by: "up('--no-deps', 'cn-prometheus')",
@@ -59,20 +48,12 @@ const runBy: Readonly<Record<string, { file: string; by: string }>> = {
     file: 'tests/compose.int.test.ts',
     by: "events('cn-identity', 'republish', '--since'",
   },
-  'docker compose exec <id>-billing-db /etc/meridian/roles.sh': {
-    file: 'tests/compose.int.test.ts',
-    by: "'/etc/meridian/roles.sh'",
-  },
-  'docker compose up --detach --wait --force-recreate --always-recreate-deps <id>-edge sandbox': {
-    file: 'tests/compose.int.test.ts',
-    by: "up('--force-recreate', '--always-recreate-deps', 'cn-edge', 'sandbox')",
-  },
 };
 
 const general = (line: string) =>
   line
-    .replace(/\b(init|rotate|certificate) (cn|global)\b/, '$1 <id>')
-    .replace(/\b(cn|global)-(billing-db|billing|identity|edge|kafka-prepare|prometheus)\b/, '<id>-$2')
+    .replace(/\b(init|certificate) (cn|global)\b/, '$1 <id>')
+    .replace(/\b(cn|global)-(billing|identity|kafka-prepare|prometheus)\b/, '<id>-$2')
     .replaceAll(/https:\S+/g, '<url>')
     .replace(/--ca \S+/, '--ca <file>')
     .replace(/--since \S+/, '--since <time>');
@@ -81,14 +62,36 @@ test('blocks of commands are marked, and those that are not run say so', () => {
   expect([...new Set(blocks.map(({ kind }) => kind))].sort()).toEqual(['sh', 'sh not-run']);
 });
 
-test.each([...new Set(blocks.filter(({ kind }) => kind === 'sh').flatMap(({ lines }) => lines.map(general)))])(
-  '"%s" is run',
-  (command) => {
-    const found = runBy[command];
-    expect(found).toBeDefined();
-    expect(read(found?.file as string)).toContain(found?.by);
-  },
-);
+/** A section whose lines a test reads here, and runs as they stand. */
+const runAsTheyStand = 'Rotation';
+
+test('a section is run as it stands', () => {
+  expect(read('tests/compose.int.test.ts')).toContain(`runnableBlocks('${runAsTheyStand}')`);
+  expect(blocks.filter(({ section }) => section === runAsTheyStand).length).toBeGreaterThan(0);
+});
+
+test.each([
+  ...new Set(
+    blocks
+      .filter(({ kind, section }) => kind === 'sh' && section !== runAsTheyStand)
+      .flatMap(({ lines }) => lines.map(general)),
+  ),
+])('"%s" is run', (command) => {
+  const found = runBy[command];
+  expect(found).toBeDefined();
+  expect(read(found?.file as string)).toContain(found?.by);
+});
+
+test('what to do about each alert is told', () => {
+  const { groups } = parse(read('infra/observability/prometheus/alerts.yml')) as {
+    groups: { rules: { alert: string }[] }[];
+  };
+  const rows = read('docs/operations.md')
+    .split('\n')
+    .filter((line) => /^\| alerts? `/.test(line));
+  const told = rows.flatMap((row) => [...(row.split(' | ')[0] as string).matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  expect(told.sort()).toEqual(groups.flatMap(({ rules }) => rules.map(({ alert }) => alert)).sort());
+});
 
 test('the file for gateways on other machines opens what they call, at the port that services have, and gives no way out', () => {
   const { services, networks } = parse(read('infra/compose/gateways.yml')) as {

@@ -9,11 +9,13 @@ import { createKey, revokeKey, rotateKey } from '@meridian/contracts/key-issuanc
 import { createServiceTokens } from '@meridian/kit/auth/service-tokens.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { profiles } from '@meridian/regions/region.ts';
+import { withCleanup } from '@meridian/testkit/cleanup.ts';
 import OpenAI from 'openai';
 import type { z } from 'zod';
 import { type Call, type Door, openDoor, serve } from './gateways/own-gateway.ts';
 import { until } from './journeys/expectations.ts';
 import { type JourneyState, newCustomer } from './journeys/main-job.ts';
+import { type Intercept, problemAnswer, startFront } from './support/front.ts';
 import { startTestCopy, type TestCopy } from './support/test-copy.ts';
 
 const region = 'global';
@@ -65,6 +67,27 @@ const balance = async () => (await call(getBalance, { baseUrl: customer.base, to
 const charges = async () =>
   (await call(listCharges, { baseUrl: customer.base, token: customer.token, query: {} })).body.items;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+/** What is left of the key's tokens of the day. */
+const leftToday = async (secret: string) => {
+  const question = { key: secret, product: 'payg', model: null, tokensEstimate: 0 } as const;
+  const verdict = await createGatewayClient(options).verify(question);
+  return verdict.rates?.find(({ kind }) => kind === 'tokens_per_day')?.remaining;
+};
+/** Plays before a door that reaches `service` by way of `intercept`. */
+const withFront = (
+  service: keyof typeof options.addresses,
+  intercept: Intercept,
+  play: (front: Door) => Promise<void>,
+) =>
+  withCleanup(async (defer) => {
+    const front = await startFront(options.addresses[service], intercept);
+    defer(front.close);
+    const leaving = new AbortController();
+    defer(async () => leaving.abort());
+    await play(
+      await openDoor({ ...options, addresses: { ...options.addresses, [service]: front.url } }, leaving.signal),
+    );
+  });
 
 /** A model server that says `chunks` words of `tokens` tokens each. */
 const words = (chunks: number, tokens = 1, ms = 0): Call['stream'] =>
@@ -84,9 +107,9 @@ const callOf = (key: string, more: Partial<Call> = {}): Call => ({
   stream: words(3),
   ...more,
 });
-const textOf = async (one: Call) => {
+const textOf = async (one: Call, at = door) => {
   let text = '';
-  for await (const part of serve(door, one)) text += part;
+  for await (const part of serve(at, one)) text += part;
   return text;
 };
 
@@ -117,21 +140,77 @@ describe('the example of docs/integration.md', () => {
 
   test('puts right what it reserved: of a limit only what was used is gone, of a failed call nothing', async () => {
     const { secret } = await newKey({ limits: { tokensPerDay: 100_000 } });
-    const probe = createGatewayClient(options);
-    const left = async () => {
-      const verdict = await probe.verify({ key: secret, product: 'payg', model: null, tokensEstimate: 0 });
-      return verdict.rates?.find(({ kind }) => kind === 'tokens_per_day')?.remaining;
-    };
     await textOf(callOf(secret, { stream: words(5) }));
     const used = 10 + 5;
-    await until('the correction', async () => ((await left()) === 100_000 - used ? true : undefined));
+    await until('the correction', async () => ((await leftToday(secret)) === 100_000 - used ? true : undefined));
     const failing: Call['stream'] = async function* () {
       yield* [];
       throw new Error('the model server is away');
     };
     await expect(textOf(callOf(secret, { stream: failing }))).rejects.toThrow('is away');
-    await until('the correction', async () => ((await left()) === 100_000 - used ? true : undefined));
+    await until('the correction', async () => ((await leftToday(secret)) === 100_000 - used ? true : undefined));
     expect((await balance()).held).toBe('0');
+  });
+
+  test('gives back what was reserved when moderation is away', async () => {
+    const { secret } = await newKey({ limits: { tokensPerDay: 100_000 } });
+    const away: Intercept = async () => {
+      await until('the reservation', async () => ((await leftToday(secret)) === 100_000 ? undefined : true));
+      return problemAnswer(503, 'unavailable');
+    };
+    await withFront('moderation', away, async (front) => {
+      await expect(textOf(callOf(secret), front)).rejects.toMatchObject({ code: 'unavailable' });
+      await until('the correction', async () => ((await leftToday(secret)) === 100_000 ? true : undefined));
+    });
+  });
+
+  test('releases a hold that billing makes after the release came', async () => {
+    const { secret } = await newKey();
+    const released = Promise.withResolvers<void>();
+    const [holds, releases]: [number[], number[]] = [[], []];
+    const late: Intercept = async (path, pass) => {
+      if (path.endsWith('/holds')) await released.promise;
+      const answer = await pass();
+      if (path.endsWith('/holds')) holds.push(answer.status);
+      if (path.endsWith('/release')) {
+        releases.push(answer.status);
+        released.resolve();
+      }
+      return answer;
+    };
+    await withFront('billing', late, async (front) => {
+      await expect(textOf(callOf(secret), front)).rejects.toMatchObject({ code: 'timeout' });
+      await until('the release', async () => (releases.at(-1) === 204 && holds.length > 0 ? true : undefined));
+      expect([holds, releases[0]]).toEqual([[201], 404]);
+      expect((await balance()).held).toBe('0');
+    });
+  }, 60_000);
+
+  test('releases nothing when billing refuses the hold', async () => {
+    const { secret } = await newKey();
+    const asked: string[] = [];
+    const poor: Intercept = async (path) => {
+      asked.push(path);
+      return problemAnswer(402, 'insufficient_balance');
+    };
+    await withFront('billing', poor, async (front) => {
+      await expect(textOf(callOf(secret), front)).rejects.toMatchObject({ status: 402 });
+      expect(asked).toEqual(['/internal/v1/holds']);
+    });
+  });
+
+  test('settles once its tokens are taken again', async () => {
+    const { secret } = await newKey();
+    const refusals = [problemAnswer(401, 'unauthenticated'), problemAnswer(403, 'forbidden')];
+    const locked: Intercept = async (path, pass) =>
+      (path.endsWith('/settle') ? refusals.shift() : undefined) ?? (await pass());
+    await withFront('billing', locked, async (front) => {
+      const one = callOf(secret);
+      expect(await textOf(one, front)).toBe('word 0 word 1 word 2 ');
+      const own = async () => (await charges()).filter(({ requestId }) => requestId === one.requestId);
+      await until('the charge', async () => ((await own()).length === 1 ? true : undefined));
+      expect(refusals).toEqual([]);
+    });
   });
 
   test('goes on beyond its first window', async () => {
@@ -188,33 +267,27 @@ describe('the reference gateway before the real key-issuance', () => {
     });
     expect(answer.ok).toBe(true);
   };
-  /** Milliseconds from the acknowledged revocation to the end of an open stream. */
-  const cutAfter = async () => {
-    const { keyId, secret } = await newKey();
-    const stream = await client(secret).chat.completions.create({
-      model,
-      messages: [{ role: 'user', content: 'write 5000 words' }],
-      stream: true,
-    });
-    let chunks = 0;
-    const ended = (async () => {
-      for await (const _ of stream) chunks += 1;
-    })().then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    await until('the stream', async () => (chunks > 5 ? true : undefined));
-    await revoke(keyId);
-    const acknowledged = performance.now();
-    expect(await ended).toMatchObject({ code: 'key_revoked' });
-    return performance.now() - acknowledged;
-  };
-
-  test('an open stream ends within a second of the revocation of its key', async () => {
+  test('an open stream ends with the revocation of its key', async () => {
     await setModel({ chunkDelayMs: 20 });
-    // 5,000 words take 25 s and more. The median: a busy machine may be late once.
-    const times = [await cutAfter(), await cutAfter(), await cutAfter()].sort((a, b) => a - b);
-    expect(times[1]).toBeLessThan(1_000);
-    await setModel({});
+    try {
+      const { keyId, secret } = await newKey();
+      const stream = await client(secret).chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: 'write 5000 words' }],
+        stream: true,
+      });
+      let chunks = 0;
+      const ended = (async () => {
+        for await (const _ of stream) chunks += 1;
+      })().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      await until('the stream', async () => (chunks > 5 ? true : undefined));
+      await revoke(keyId);
+      expect(await ended).toMatchObject({ code: 'key_revoked' });
+    } finally {
+      await setModel({});
+    }
   }, 60_000);
 });

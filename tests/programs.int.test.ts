@@ -32,7 +32,7 @@ const launch = (service: string, env: Record<string, string>, program = 'main') 
 
 /** The public address, from the line the program logs when it is up. */
 const addressOf = async (program: ReturnType<typeof launch>) => {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 90_000;
   for (;;) {
     const found = /"public":"(http:[^"]+)"/.exec(program.output())?.[1];
     if (found) return found;

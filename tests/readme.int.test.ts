@@ -101,6 +101,10 @@ test('every command, in blocks and in the text, is run by what is named here', (
   for (const { file, by } of Object.values(runBy)) expect(read(file)).toContain(by);
 });
 
+test('it waits for what comes, not for a time', () => {
+  for (const { text } of byHand) expect(text).not.toMatch(/^sleep/m);
+});
+
 test('every answer it shows is one that its endpoint declares', () => {
   expect(byHand.map(({ shown }) => shown.length)).toEqual(answersOf.map((block) => block.length));
   for (const [index, { shown }] of byHand.entries())

@@ -1,11 +1,12 @@
 // Bench "compose": both regions in containers, from `docker compose up` on empty volumes to both journeys passing, and the memory of the stack then.
+import { projectOf } from '@meridian/testkit/containers/container-engine.ts';
 import { composeAvailable, createComposeStack } from '../../tests/support/compose-stack.ts';
 import type { Bench, Progress } from './bench.ts';
 import { type Figure, figure } from './figure.ts';
 
 const measure = async (progress: Progress): Promise<Figure[]> => {
   if (!(await composeAvailable())) throw new Error('the bench "compose" needs a Docker engine with Compose 2');
-  const stack = createComposeStack(`meridian-bench-${process.pid}`);
+  const stack = createComposeStack(projectOf('bench'));
   try {
     progress('compose: images, secrets and certificates');
     await stack.prepare();

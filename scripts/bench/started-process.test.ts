@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { withCleanup } from '@meridian/testkit/cleanup.ts';
 import { alive } from '../../tests/support/alive.ts';
 import { type StartOptions, withProcess } from './started-process.ts';
 
@@ -27,15 +31,18 @@ describe('a process that is measured', () => {
     expect(alive(pid)).toBe(false);
   });
 
-  test('is killed when it does not stop', async () => {
-    const deaf = script("process.on('SIGINT', () => {}); setInterval(() => {}, 1000)");
-    let asked = 0;
-    // Once it runs, it hears nothing: half a second is enough for that.
-    const answers = async () => ++asked > 25;
-    const options: StartOptions = { ...deaf, answers, stopMs: 200 };
-    const pid = await withProcess(options, async (started) => started.pid);
-    expect(alive(pid)).toBe(false);
-  });
+  test('is killed when it does not stop', () =>
+    withCleanup(async (defer) => {
+      const folder = mkdtempSync(join(tmpdir(), 'meridian-bench-'));
+      defer(() => rmSync(folder, { recursive: true, force: true }));
+      const deafFile = join(folder, 'deaf');
+      const deaf = script(
+        `process.on('SIGINT', () => {}); setInterval(() => {}, 1000); require('node:fs').writeFileSync(${JSON.stringify(deafFile)}, '')`,
+      );
+      const options: StartOptions = { ...deaf, answers: async () => existsSync(deafFile), stopMs: 200 };
+      const pid = await withProcess(options, async (started) => started.pid);
+      expect(alive(pid)).toBe(false);
+    }));
 
   test('ends with the one who measures it', async () => {
     const text = `

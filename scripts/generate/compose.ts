@@ -72,6 +72,7 @@ const rootFile = (ids: readonly string[]) =>
         read_only: true,
         cap_drop: ['ALL'],
         security_opt: ['no-new-privileges:true'],
+        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
         // biome-ignore lint/suspicious/noTemplateCurlyInString: compose's own syntax
         user: '${CONTAINER_UID:-1000}:${CONTAINER_GID:-1000}',
         mem_limit: '320m',
@@ -103,7 +104,9 @@ export const composeFiles = (): ReadonlyMap<string, string> => {
     ...ids.map((id) => [`infra/compose/${id}.generated.yml`, head(regionFile(id))] as const),
     [
       'docker-compose.yml',
-      head(`# Both regions and the sandbox on one machine: docs/operations.md, "From nothing".\n${rootFile(ids)}`),
+      head(
+        `# Both regions and the sandbox on one machine: docs/operations.md, "Both regions on one machine, to try it".\n${rootFile(ids)}`,
+      ),
     ],
   ]);
 };

@@ -1,7 +1,16 @@
 // nginx's locations from the contracts: which service answers which public path, how large a body may be, and the proxy's own refusals.
 import { endpointsOf, publicPrefixes } from '@meridian/contracts/all.ts';
-import { bodyTooLarge, notFound, unavailable } from '@meridian/contracts/common.ts';
+import {
+  bodyTooLarge,
+  headersTooLarge,
+  invalidInput,
+  methodNotAllowed,
+  notFound,
+  unavailable,
+  uriTooLong,
+} from '@meridian/contracts/common.ts';
 import { type EndpointDefinition, isInternal } from '@meridian/contracts/endpoint.ts';
+import { openAiErrorType } from '@meridian/contracts/openai-error.ts';
 import { type ProblemDefinition, problemType } from '@meridian/contracts/problem.ts';
 import { corsHeaders } from '@meridian/kit/http/cors.ts';
 
@@ -13,18 +22,28 @@ const defaultBytes = 64 * 1024;
 const largestBody = (endpoints: readonly EndpointDefinition[]) =>
   Math.max(defaultBytes, ...endpoints.map((e) => e.maxBodyBytes ?? defaultBytes));
 
-// $request_id is nginx's own: 32 hexadecimal digits.
-const problemText = (p: ProblemDefinition, detail: string) =>
-  JSON.stringify({
-    type: problemType(p.code),
-    title: p.title,
-    status: p.status,
-    code: p.code,
-    detail,
-    requestId: '$request_id',
-  });
-const openAiText = (code: string, message: string) =>
-  JSON.stringify({ error: { message, type: 'server_error', param: null, code } });
+/** A form of refusals: the problems of the API, or OpenAI's errors at the Base URL. $request_id is nginx's own: 32 hexadecimal digits. */
+type Form = { readonly type: string; readonly text: (p: ProblemDefinition, detail: string) => string };
+
+const problemForm: Form = {
+  type: 'application/problem+json',
+  text: (p, detail) =>
+    JSON.stringify({
+      type: problemType(p.code),
+      title: p.title,
+      status: p.status,
+      code: p.code,
+      detail,
+      requestId: '$request_id',
+    }),
+};
+const openAiForm: Form = {
+  type: 'application/json',
+  text: (p, message) =>
+    JSON.stringify({
+      error: { message, type: openAiErrorType(p.status), code: p.code, param: null, requestId: '$request_id' },
+    }),
+};
 
 // As the services answer (packages/kit, http/server.ts). nginx leaves out a header without a value: a stranger's page is told nothing.
 const cors = [
@@ -37,19 +56,50 @@ const cors = [
   'if ($cors_preflight) {\n    return 204;\n  }',
 ];
 
-const refusal = (name: string, status: number, type: string, body: string, more: readonly string[] = []) =>
-  [
-    `location @${name} {`,
-    `  default_type ${type};`,
-    '  add_header X-Request-Id $request_id always;',
-    '  add_header Cache-Control no-store always;',
-    ...cors.map((line) => `  ${line}`),
-    ...more.map((line) => `  ${line}`),
-    `  return ${status} '${body.replaceAll("'", "\\'")}';`,
-    '}',
-  ].join('\n');
+type Refusal = {
+  /** nginx's own statuses; what a service answers passes. */
+  readonly on: string;
+  readonly problem: ProblemDefinition;
+  readonly detail: string;
+  /** The request may have no address that can be read, and nginx leads such a one to a path alone: as GET, so to no answer of a preflight. */
+  readonly unread?: boolean;
+  readonly more?: readonly string[];
+};
 
-const retry = ['add_header Retry-After 1 always;'];
+const refusals: Readonly<Record<string, Refusal>> = {
+  malformed: { on: '400', problem: invalidInput, detail: 'The request is not well-formed HTTP', unread: true },
+  unknown: { on: '404', problem: notFound, detail: 'No service of this region answers this path' },
+  method: {
+    on: '405',
+    problem: methodNotAllowed,
+    detail: 'No address of this region takes this method',
+    more: [`add_header Allow "${corsHeaders.methods.join(', ')}" always;`],
+  },
+  too_large: { on: '413', problem: bodyTooLarge, detail: 'The body is larger than this endpoint takes' },
+  too_long: { on: '414', problem: uriTooLong, detail: 'The address is longer than 16 kB', unread: true },
+  headers: { on: '494', problem: headersTooLarge, detail: 'A header is longer than 16 kB, or all are than 64 kB' },
+  away: {
+    on: '500 502 503 504',
+    problem: unavailable,
+    detail: 'The service does not answer; retry in a second',
+    more: ['add_header Retry-After 1 always;'],
+  },
+};
+
+const refuse = ({ type, text }: Form): string[] =>
+  Object.entries(refusals).flatMap(([name, { on, problem, detail, unread = false, more = [] }]) => {
+    const [place, match] = unread ? [`/.refused/${name}`, `= /.refused/${name}`] : [`@${name}`, `@${name}`];
+    const lines = [
+      ...(unread ? ['internal;'] : []),
+      `default_type ${type};`,
+      'add_header X-Request-Id $request_id always;',
+      'add_header Cache-Control no-store always;',
+      ...cors,
+      ...more,
+      `return ${problem.status} '${text(problem, detail).replaceAll("'", "\\'")}';`,
+    ];
+    return [`error_page ${on} = ${place};`, `location ${match} {\n${lines.map((line) => `  ${line}\n`).join('')}}`];
+  });
 
 const api = (): string => {
   const locations = publicPrefixes().flatMap(({ prefix, service }) => {
@@ -58,35 +108,12 @@ const api = (): string => {
       `location ${match} {\n  set $service ${service};\n  client_max_body_size ${largestBody(own)};\n  proxy_pass https://$service:${port};\n}`;
     return [block(`= ${prefix}`), block(`^~ ${prefix}/`)];
   });
-  const problem = 'application/problem+json';
-  return `${[
-    head,
-    'error_page 404 = @unknown;',
-    'error_page 413 = @too_large;',
-    'error_page 500 502 503 504 = @away;',
-    ...locations,
-    'location / {\n  return 404;\n}',
-    refusal('unknown', 404, problem, problemText(notFound, 'No service of this region answers this path')),
-    refusal(
-      'too_large',
-      bodyTooLarge.status,
-      problem,
-      problemText(bodyTooLarge, 'The body is larger than this endpoint takes'),
-    ),
-    refusal('away', 503, problem, problemText(unavailable, 'The service does not answer; retry in a second'), retry),
-  ].join('\n')}\n`;
+  return `${[head, ...locations, 'location / {\n  return 404;\n}', ...refuse(problemForm)].join('\n')}\n`;
 };
 
 const model = (): string => {
-  const json = 'application/json';
-  return `${[
-    head,
-    'error_page 413 = @too_large;',
-    'error_page 500 502 503 504 = @away;',
-    `location / {\n  client_max_body_size ${largestBody(endpointsOf.gateway)};\n  proxy_pass https://$service:${port};\n}`,
-    refusal('too_large', 413, json, openAiText('request_too_large', 'The request is larger than the gateway takes')),
-    refusal('away', 503, json, openAiText('unavailable', 'The gateway does not answer; retry in a second'), retry),
-  ].join('\n')}\n`;
+  const all = `location / {\n  client_max_body_size ${largestBody(endpointsOf.gateway)};\n  proxy_pass https://$service:${port};\n}`;
+  return `${[head, all, ...refuse(openAiForm)].join('\n')}\n`;
 };
 
 /** Path below the repository -> text. */

@@ -5,9 +5,9 @@ set -euo pipefail
 
 run=${DOCKER_RUN:-/var/run}
 log=${DOCKER_LOG:-/var/log/dockerd.log}
-wait=${DOCKER_WAIT:-60} # seconds
+wait=${DOCKER_WAIT:-180} # seconds
 
-answers() { docker info >/dev/null 2>&1; }
+answers() { timeout 10 docker info >/dev/null 2>&1; }
 
 needed=(debootstrap maven openssl)
 # A client alone starts nothing.
@@ -38,7 +38,8 @@ if ! answers; then
   done
   echo "starting the engine"
   setsid dockerd >"$log" 2>&1 </dev/null &
-  for _ in $(seq "$wait"); do answers && break; sleep 1; done
+  end=$((SECONDS + wait))
+  until answers || [ "$SECONDS" -ge "$end" ]; do sleep 1; done
 fi
 answers || { tail -n 20 "$log" >&2; echo "The Docker engine does not answer; above, the end of $log." >&2; exit 1; }
 echo "Docker engine $(docker version --format '{{.Server.Version}}') answers"

@@ -31,10 +31,12 @@ export const issueGatewayCertificate = async (places: RegionPlaces, id: string, 
   return { folder: await issueInto(places, await openAuthority(ca, id), name), renewed };
 };
 
-/** Issues those again that were issued here before; returns their folders. */
+/** Names of those that were issued here before. */
+export const ownGateways = (places: RegionPlaces): string[] => readdirSync(places.folder).filter(isGatewayName).sort();
+
+/** Issues them all again; returns their folders. */
 export const renewGatewayCertificates = async (places: RegionPlaces, authority: Authority): Promise<string[]> => {
   const folders: string[] = [];
-  for (const name of readdirSync(places.folder).filter(isGatewayName).sort())
-    folders.push(await issueInto(places, authority, name));
+  for (const name of ownGateways(places)) folders.push(await issueInto(places, authority, name));
   return folders;
 };

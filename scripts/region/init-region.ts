@@ -14,7 +14,7 @@ import { drawClusterId } from './draw-cluster-id.ts';
 import type { SandboxAccess } from './init-sandbox.ts';
 import { authorityFolder, issueCertificates, issueMonitoring } from './issue-certificates.ts';
 import { databaseNames, internalPort, publicPort, type RegionPlaces, storedServices } from './layout.ts';
-import { containerUser, ownFolder, readJson, writeAll, writeSecret } from './store.ts';
+import { containerUser, ownFolder, readEnv, readJson, writeAll, writeSecret } from './store.ts';
 
 export type InitOptions = {
   readonly profile: Profile;
@@ -23,7 +23,7 @@ export type InitOptions = {
   readonly ownProfile: boolean;
   readonly ownDirectory: boolean;
   readonly places: RegionPlaces;
-  /** Port of the edge on this machine and inside the stack. */
+  /** Port of the edge on this machine and inside the stack; of a region that is there, as its settings say. */
   readonly port: number;
   readonly sandbox: SandboxAccess | undefined;
 };
@@ -44,6 +44,8 @@ const plain = new Set([
 ]);
 
 const mounted = '/run/secrets';
+/** Setting OUTSIDE_CA of a region with the sandbox, and of no other. */
+export const outsideCa = `${mounted}/outside-ca.crt`;
 
 const databaseUrl = (service: ServiceName, role: 'owner' | 'application', password: string) => {
   const names = databaseNames(service);
@@ -75,7 +77,7 @@ const settingsOf = ({ profile, directory, places, port, sandbox }: InitOptions):
     CONTAINER_UID: String(uid),
     CONTAINER_GID: String(gid),
     LOG_LEVEL: 'info',
-    ...(sandbox && { OUTSIDE_CA: `${mounted}/outside-ca.crt` }),
+    ...(sandbox && { OUTSIDE_CA: outsideCa }),
   };
 };
 
@@ -120,10 +122,11 @@ const corsMap = (origins: readonly string[]): string => {
 
 /** Returns the files that the operator must fill in: none with the sandbox. Existing secrets and filled-in files stay. */
 export const initRegion = async (options: InitOptions): Promise<string[]> => {
-  const { profile, directory, places, port, sandbox } = options;
+  const { profile, directory, places, sandbox } = options;
   ownFolder(places.folder);
   const secrets = regionSecrets(places);
-  const settings = settingsOf(options);
+  // What an operator has changed there holds for the edge and the services, too.
+  const settings = { ...settingsOf(options), ...readEnv(places.envFile) };
   const outside =
     sandbox?.view(profile.id) ?? operatorView(await createSandboxSecrets([profile.id]), profile.id, nowhere);
   const toFill: string[] = [];
@@ -173,9 +176,9 @@ export const initRegion = async (options: InitOptions): Promise<string[]> => {
   }
   const hosts = [settings.API_HOST as string, settings.MODEL_HOST as string];
   writeAll(places.of('edge'), {
-    'api.conf': `listen ${port} ssl;\nserver_name ${settings.API_HOST};\n`,
-    'model.conf': `listen ${port} ssl;\nserver_name ${settings.MODEL_HOST};\n`,
-    'other.conf': `listen ${port} ssl default_server;\n`,
+    'api.conf': `listen ${settings.EDGE_PORT} ssl;\nserver_name ${settings.API_HOST};\n`,
+    'model.conf': `listen ${settings.EDGE_PORT} ssl;\nserver_name ${settings.MODEL_HOST};\n`,
+    'other.conf': `listen ${settings.EDGE_PORT} ssl default_server;\n`,
     'cors.conf': corsMap(profile.corsOrigins),
   });
   const authority = await openAuthority(authorityFolder(places), profile.id);

@@ -1,6 +1,7 @@
 // Files of secrets: mode 0600 in folders of mode 0700, owned by whom the containers run as.
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { parseEnv } from 'node:util';
 
 /** Containers run as the person who made the files; where that is root, as the unprivileged user of the Node image. */
 export const containerUser = () => {
@@ -39,3 +40,7 @@ export const writeAll = (folder: string, values: Readonly<Record<string, string>
 
 export const readJson = <T>(path: string): T | undefined =>
   existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
+
+/** Settings of a file that compose reads. */
+export const readEnv = (path: string): Readonly<Record<string, string>> | undefined =>
+  existsSync(path) ? (parseEnv(readFileSync(path, 'utf8')) as Record<string, string>) : undefined;

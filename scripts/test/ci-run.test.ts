@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { unreported } from './summary.ts';
 
 let root: string;
 const write = (name: string, text: string) => {
@@ -76,6 +77,12 @@ describe('.ci/run', () => {
   ])('is red for %s, though npm test ended with 0', (_, said) => {
     const { status, parts } = run(said);
     expect([status, parts.test]).toEqual([1, 'RED']);
+  });
+
+  test('is red when the run of the tests was ended, and says what the run said of it', () => {
+    const { parts, stdout } = run(unreported);
+    expect(parts.test).toBe('RED');
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(unreported);
   });
 
   test('is red when a part fails, and runs the others', () => {

@@ -25,20 +25,20 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const run = () =>
+const run = (wait: number) =>
   spawnSync(resolve('scripts/install/docker-engine.sh'), {
     encoding: 'utf8',
     env: {
       PATH: `${join(root, 'bin')}:/usr/bin:/bin`,
       DOCKER_RUN: join(root, 'run'),
       DOCKER_LOG: join(root, 'dockerd.log'),
-      DOCKER_WAIT: '2',
+      DOCKER_WAIT: String(wait),
     },
   });
 
 test('a number that another program bears by now does not keep the engine from starting', () => {
   writeFileSync(pidFile, String(process.pid));
-  const { status, stdout } = run();
+  const { status, stdout } = run(30);
   expect(stdout).toMatch(/containerd\.pid: its process is gone\n.*starting the engine\nDocker engine 1\.2\.3 answers/s);
   expect(status).toBe(0);
 });
@@ -48,7 +48,7 @@ test('a living containerd keeps its number, and what the engine said is shown wh
   const containerd = spawn(join(root, 'containerd'), ['60']);
   try {
     writeFileSync(pidFile, String(containerd.pid));
-    const { status, stderr } = run();
+    const { status, stderr } = run(2);
     expect(existsSync(pidFile)).toBe(true);
     expect(stderr).toMatch(/^waiting\nThe Docker engine does not answer/m);
     expect(status).toBe(1);

@@ -1,10 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { runJest } from './run-jest.ts';
+import { unreported } from './summary.ts';
 
-const runScript = async (script: string, endWithinMs = 20_000): Promise<number> => {
+/** A script that ends by itself has all the time it needs, on a busy machine too. */
+const runScript = async (script: string, endWithinMs = 30_000): Promise<number> => {
   const cwd = mkdtempSync(join(tmpdir(), 'meridian-jest-'));
   try {
     return await runJest({ args: ['-e', script], cwd, reportFile: join(cwd, 'report'), endWithinMs });
@@ -21,6 +24,13 @@ test('answers its exit code', async () => {
 
 test('a run that stays after its report is killed, and is no success', async () => {
   expect(await runScript(`${report} setInterval(() => {}, 1_000)`, 300)).toBe(1);
+});
+
+test('npm test says of a jest that left no report that nothing was counted, not that nothing passed', () => {
+  const { status, stdout } = spawnSync(process.execPath, ['scripts/test.ts', '--config=/no/such/config.json'], {
+    encoding: 'utf8',
+  });
+  expect([status, stdout.trimEnd()]).toEqual([1, unreported]);
 });
 
 test('one that has not reported is waited for', async () => {

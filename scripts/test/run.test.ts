@@ -67,7 +67,7 @@ function runSync(args: string[], env: Record<string, string> = {}) {
 }
 
 async function untilExists(name: string): Promise<string> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 1_500; tries++) {
     if (existsSync(join(root, name))) return readFileSync(join(root, name), 'utf8');
     await pause(20);
   }
@@ -75,7 +75,7 @@ async function untilExists(name: string): Promise<string> {
 }
 
 async function untilGone(pid: number): Promise<boolean> {
-  for (let tries = 0; tries < 250; tries++) {
+  for (let tries = 0; tries < 1_500; tries++) {
     // A zombie that nobody reaps has ended too.
     const state = existsSync(`/proc/${pid}/stat`)
       ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]

@@ -104,7 +104,7 @@ describeNeeding('root', process.getuid?.() === 0, 'a disk of its own', () => {
     async (megabytes) => {
       await expectSentence(await beginOnDisk(megabytes, newFolder()), full);
     },
-    60_000,
+    180_000,
   );
 
   test('is full while the copy runs', async () => {

@@ -9,6 +9,9 @@ import { processTree } from '../bench/process-memory.ts';
 const { begin, newFolder, clear } = startedCopies();
 afterEach(clear, 60_000);
 
+/** Ends the answer to a HEAD. */
+const marker = '\r\n\r\n';
+
 /** A second press within this time is taken for the same one, passed on by npm (scripts/run.mjs). */
 const samePressMs = 500;
 
@@ -16,14 +19,24 @@ const samePressMs = 500;
 const halfRequest = async (port: number) => {
   const body = JSON.stringify({ identifier: { kind: 'phone', value: '+8613800001234' }, purpose: 'login' });
   const socket = connect(port, '127.0.0.1');
-  let answer = '';
-  socket.on('data', (chunk) => (answer += chunk.toString()));
+  let text = '';
+  const answered = Promise.withResolvers<void>();
+  socket.on('data', (chunk) => {
+    text += chunk.toString();
+    if (text.endsWith(marker)) answered.resolve();
+  });
   socket.on('error', () => undefined); // The second Ctrl-C cuts it off.
-  const ended = new Promise<string>((resolve) => socket.once('close', () => resolve(answer)));
-  socket.write(
-    `POST /v1/codes HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body.slice(0, 20)}`,
+  const ended = new Promise<string>((resolve) =>
+    socket.once('close', () => {
+      answered.reject(new Error(`closed before the request was in flight: ${text}`));
+      resolve(text.slice(text.indexOf(marker) + marker.length));
+    }),
   );
-  await pause(300);
+  // Behind another request on the same connection: when that one is answered, this one has been read.
+  socket.write(
+    `HEAD /docs/page.js HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\nPOST /v1/codes HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body.slice(0, 20)}`,
+  );
+  await answered.promise;
   return { finish: () => void socket.write(body.slice(20)), ended };
 };
 

@@ -101,7 +101,7 @@ test('gets ready, keeps its data over Ctrl-C and kill -9, leaves no process behi
   fourth.child.kill('SIGINT');
   expect(await fourth.exit).toBe(0);
   expect(left.filter((folder) => !existsSync(join(folder, 'kept')))).toEqual([]);
-}, 180_000);
+}, 400_000);
 
 describeNeeding('an ordinary user', ordinary.possible, 'an ordinary user', () => {
   test(`can run it: ${ordinary.who}`, async () => {

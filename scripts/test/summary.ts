@@ -14,6 +14,9 @@ export type JestReport = {
 /** The mark of a test that needs what is not there, e.g. '[needs kafka] replays after a rebalance'. */
 const NEEDS = /^\[needs ([a-z0-9 -]+)\] /;
 
+/** In place of the counts when jest left none: it could not begin, or was ended. It names a file as soon as that has run. */
+export const unreported = 'NOT RUN: jest ended before it counted its tests; the files that had run are named above';
+
 /** Files that took longest, in seconds: where a slow run is mended. Files of under ten seconds are not worth a line. */
 export const slowest = (report: JestReport, root: string): string[] =>
   report.testResults

@@ -1,25 +1,15 @@
 // Debian's nginx with our template, in a folder of its own.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@meridian/testkit/free-port.ts';
 
 const template = new URL('../../infra/gateway/nginx/meridian.conf.template', import.meta.url);
 
 /** The program, or undefined where there is none. Debian keeps it outside an ordinary user's path. */
 export const findNginx = (): string | undefined =>
   ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx'].find((path) => spawnSync(path, ['-v']).status === 0);
-
-/** A port of the loopback interface on which nobody listens. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-};
 
 export type NginxOptions = {
   readonly program: string;
@@ -57,6 +47,13 @@ export const startNginx = async ({ program, keyIssuance, model, tls }: NginxOpti
     `http { access_log off; ${scratch.join(' ')} include ${folder}/meridian.conf; }`,
   ];
   writeFileSync(join(folder, 'nginx.conf'), `${main.join('\n')}\n`);
+  const url = `http://127.0.0.1:${port}`;
+  // Outside /v1/ the door answers 404 by itself.
+  return { url, ...(await runNginx(program, folder, () => fetch(url))) };
+};
+
+/** Runs nginx with the nginx.conf of `folder` until it is stopped, and removes the folder; resolves when `asked` does. */
+export const runNginx = async (program: string, folder: string, asked: () => Promise<unknown>) => {
   const child = spawn(program, ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -65,11 +62,9 @@ export const startNginx = async ({ program, keyIssuance, model, tls }: NginxOpti
     said += bytes;
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const url = `http://127.0.0.1:${port}`;
-  const until = Date.now() + 10_000;
-  // Outside /v1/ the door answers 404 by itself.
+  const until = Date.now() + 60_000;
   while (
-    !(await fetch(url).then(
+    !(await asked().then(
       () => true,
       () => false,
     ))
@@ -78,7 +73,6 @@ export const startNginx = async ({ program, keyIssuance, model, tls }: NginxOpti
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return {
-    url,
     errors: () => said,
     stop: async () => {
       child.kill('SIGTERM');

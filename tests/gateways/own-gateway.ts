@@ -1,5 +1,6 @@
 // The example of docs/integration.md, word for word (tests/own-gateway.int.test.ts compares them), and run there against a region.
 import { createGatewayClient, type GatewayClient, type GatewayClientOptions } from '@meridian/client/gateway-client.ts';
+import { failureOfEnd, type HoldEnd, mayAppearMs, mayBeHeld } from '@meridian/client/hold-end.ts';
 import { explainKeyRefusal, retryAfterOf } from '@meridian/client/key-refusal.ts';
 import { createOpenCalls, type OpenCall, type OpenCalls } from '@meridian/client/open-calls.ts';
 import { refusalProblems } from '@meridian/contracts/key-issuance.ts';
@@ -37,24 +38,37 @@ export async function* serve({ region, calls }: Door, call: Call): AsyncGenerato
 async function* answer(region: GatewayClient, call: Call, open: OpenCall): AsyncGenerator<string> {
   const { requestId, key, model, ip, promptTokens } = call;
   const tokensReserved = promptTokens + outputWindow;
-  const [verdict, { hits }] = await Promise.all([
-    region.verify({ key, product: 'payg', model, endpoint: 'chat/completions', ip, tokensEstimate: tokensReserved }),
-    region.match(call.texts),
-  ]);
+  const matching = region.match(call.texts); // beside `verify`
+  matching.catch(() => undefined); // heard below, where what `verify` reserved is given back
+  const verdict = await region.verify({
+    key,
+    product: 'payg',
+    model,
+    endpoint: 'chat/completions',
+    ip,
+    tokensEstimate: tokensReserved,
+  });
   if (!verdict.valid) {
     const { status } = refusalProblems[verdict.refusal.code];
     throw refused(status, explainKeyRefusal(verdict.refusal), retryAfterOf(verdict.refusal, new Date()));
   }
   const { accountId, keyId, reservedAt } = verdict;
-  open.identify(accountId, keyId);
+  open.identify(verdict);
+  let isHeld = false; // perhaps
   let tokens = 0; // of the answer, delivered
   let outcome: 'completed' | 'interrupted' = 'interrupted';
   const usage = () => ({ promptTokens, cachedTokens: 0, completionTokens: tokens });
   try {
+    const { hits } = await matching;
     if (hits.length > 0 && (await region.score({ accountId, requestId, hits })).verdict !== 'pass')
       throw refused(403, 'The request was refused by the content rules');
     let held = outputWindow;
-    await region.hold({ requestId, accountId, keyId, model, promptTokensBound: promptTokens, completionWindow: held });
+    const money = { requestId, accountId, keyId, model, promptTokensBound: promptTokens, completionWindow: held };
+    await region.hold(money).catch((error: unknown) => {
+      isHeld = mayBeHeld(error);
+      throw error;
+    });
+    isHeld = true;
     for await (const chunk of call.stream(open.signal)) {
       open.signal.throwIfAborted(); // revoked, cancelled, protected …
       if (tokens + chunk.tokens > held) {
@@ -71,9 +85,8 @@ async function* answer(region: GatewayClient, call: Call, open: OpenCall): Async
     const used = tokens > 0 ? promptTokens + tokens : 0;
     const report = { requestId, accountId, keyId, model, tokensReserved, tokensUsed: used };
     if (reservedAt !== undefined) region.reportUsage({ ...report, reservedAt }).catch(() => undefined); // best effort
-    await untilAnswered(() =>
-      used > 0 ? region.settle(requestId, { usage: usage(), outcome }) : region.release(requestId),
-    );
+    if (used > 0) await end('settle', () => region.settle(requestId, { usage: usage(), outcome }));
+    else if (isHeld) await end('release', () => region.release(requestId));
   }
 }
 
@@ -82,14 +95,25 @@ const outputWindow = 1_024; // output tokens held at a time
 const refused = (status: number, message: string, retryAfter?: number) =>
   Object.assign(new Error(message), { status, retryAfter });
 
-/** For what counts once. Keep it on disk until it is answered, to go on after a restart. */
-const untilAnswered = async (ask: () => Promise<unknown>): Promise<void> => {
-  for (let pause = 250; ; pause = Math.min(2 * pause, 10_000)) {
-    const error = await ask().then(
-      () => undefined,
-      (thrown: { status?: number }) => thrown,
+/**
+ * Counts once, and only when billing has said so: the client waits for the first try, the others follow behind. Keep it on disk until it is over, to
+ * go on after a restart. A settlement that is refused is your loss: have it looked at.
+ */
+const end = async (what: HoldEnd, ask: () => Promise<unknown>): Promise<void> => {
+  const began = performance.now();
+  const isOver = async () => {
+    const answer = await ask().then(
+      () => 'done' as const,
+      (error: unknown) => failureOfEnd(what, error),
     );
-    if (error === undefined || (error.status !== undefined && error.status < 500)) return;
-    await new Promise((resolve) => setTimeout(resolve, pause));
-  }
+    if (answer === 'absent') return performance.now() - began > mayAppearMs;
+    return answer !== 'failed';
+  };
+  const repeat = async () => {
+    for (let pause = 250; ; pause = Math.min(2 * pause, 10_000)) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      if (await isOver()) return;
+    }
+  };
+  if (!(await isOver())) void repeat();
 };

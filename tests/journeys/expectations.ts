@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 /** Asks every 100 ms until there is a value; throws after `seconds` with what was waited for. */
-export const until = async <T>(what: string, ask: () => Promise<T | undefined>, seconds = 15): Promise<T> => {
+export const until = async <T>(what: string, ask: () => Promise<T | undefined>, seconds = 60): Promise<T> => {
   const deadline = performance.now() + seconds * 1000;
   for (;;) {
     const value = await ask();

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { projectOf, sweepContainers } from '@meridian/testkit/containers/container-engine.ts';
 import { Agent, request } from 'undici';
 import { lookupLocalhost } from './reach-stack.ts';
 
@@ -57,7 +58,7 @@ const addresses: Record<StackRegion, string> = {
 };
 export const sandboxAddress = 'https://sandbox.localhost:7443';
 
-export const createComposeStack = (project = `meridian-test-${process.pid}`) => {
+export const createComposeStack = (project = projectOf('test')) => {
   const folder = mkdtempSync(join(tmpdir(), 'meridian-regions-'));
   const env = { MERIDIAN_REGIONS: folder };
   const compose = (...args: string[]) => ['compose', '-p', project, ...args];
@@ -67,16 +68,17 @@ export const createComposeStack = (project = `meridian-test-${process.pid}`) => 
     folder,
     caFile,
     addresses,
-    /** Images, then secrets and certificates of both regions: what a machine needs once. */
+    /** Images, then secrets and certificates of both regions: what a machine needs once. A stack that a run left when it was cut off holds our ports. */
     prepare: async () => {
+      await sweepContainers();
       await must('npm run images', process.execPath, script('images'), { timeoutMs: 1_200_000 });
       await must('npm run image', process.execPath, script('image'), { timeoutMs: 600_000 });
       for (const id of regions)
         await must('npm run region', process.execPath, script('region', 'init', id, '--sandbox', '--into', folder));
     },
-    /** npm run region with this folder. */
-    region: (...args: string[]) =>
-      must('npm run region', process.execPath, script('region', ...args, '--into', folder)),
+    /** A line of commands as an operator types it at the root of the repository, for this project and folder. */
+    line: (text: string) =>
+      must(text, 'bash', ['-c', text], { env: { ...env, COMPOSE_PROJECT_NAME: project }, timeoutMs: 1_200_000 }),
     /** Resolves when every container is healthy. */
     up: async (...args: string[]) => {
       const failed = await must(
@@ -85,7 +87,7 @@ export const createComposeStack = (project = `meridian-test-${process.pid}`) => 
         compose('up', '--detach', '--wait', '--quiet-pull', ...args),
         {
           env,
-          timeoutMs: 600_000,
+          timeoutMs: 1_200_000,
         },
       ).then(
         () => undefined,
@@ -217,8 +219,8 @@ export type ComposeStack = ReturnType<typeof createComposeStack>;
 /** Whether this machine can run the stacks: a Docker engine that answers, with compose 2. */
 export const composeAvailable = async (): Promise<boolean> => {
   const answers = await Promise.all([
-    outcomeOf('docker', ['info'], { timeoutMs: 20_000 }),
-    outcomeOf('docker', ['compose', 'version'], { timeoutMs: 20_000 }),
+    outcomeOf('docker', ['info'], { timeoutMs: 120_000 }),
+    outcomeOf('docker', ['compose', 'version'], { timeoutMs: 120_000 }),
   ]).catch(() => [{ code: 1 }]); // No docker program at all.
   return answers.every(({ code }) => code === 0);
 };

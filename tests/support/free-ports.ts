@@ -1,13 +1,6 @@
 // Ports for copies that tests start side by side.
-import { createServer } from 'node:net';
 import { allPorts } from '@meridian/testkit/embedded/ports.ts';
-
-const isFree = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
+import { isFree } from '@meridian/testkit/free-port.ts';
 
 /** The first port of a block that nobody uses now, below the range that systems hand out by themselves. */
 export const freePortBase = async (regions: number) => {

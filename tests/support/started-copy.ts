@@ -73,9 +73,9 @@ export const startedCopies = () => {
   };
 };
 
-/** Waits until the copy has said something; fails when it ends, or says nothing of the kind in a minute. */
+/** Waits until the copy has said something; fails when it ends, or says nothing of the kind in three minutes. */
 export const untilSaid = async (copy: StartedCopy, wanted: RegExp, times = 1): Promise<StartedCopy> => {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 180_000;
   while ((copy.output().match(new RegExp(wanted, 'gm')) ?? []).length < times) {
     if (copy.child.exitCode !== null || performance.now() > deadline)
       throw new Error(`it never said ${wanted}:\n${copy.output()}`);

@@ -17,11 +17,11 @@ const fail = (reason) => {
   console.error(reason);
   process.exit(1);
 };
-const request = (url.protocol === 'https:' ? https : http)(url, { ...tls, timeout: 4_000 }, (answer) => {
+const request = (url.protocol === 'https:' ? https : http)(url, { ...tls, timeout: 10_000 }, (answer) => {
   answer.resume();
   if (answer.statusCode === 200) process.exit(0);
   fail(`${url.pathname} answered ${answer.statusCode}`);
 });
-request.on('timeout', () => fail('no answer within 4 s'));
+request.on('timeout', () => fail('no answer within 10 s'));
 request.on('error', (error) => fail(error.message));
 request.end();

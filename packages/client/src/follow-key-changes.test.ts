@@ -6,7 +6,12 @@ afterEach(() => {
   stopping.abort();
   stopping = new AbortController();
 });
-const change = { accountId: 'acc_cn_01ARZ3NDEKTSV4RRFFQ69G5FAV', keyId: null, reason: 'cancelled' } as const;
+const change = {
+  position: '8',
+  accountId: 'acc_cn_01ARZ3NDEKTSV4RRFFQ69G5FAV',
+  keyId: null,
+  reason: 'cancelled',
+} as const;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Answers polls in turn; the last one never. */
@@ -72,6 +77,21 @@ describe('following key changes', () => {
     while (silences.length < 3) await pause(10);
     expect(silences[0]).toBeGreaterThanOrEqual(began);
     expect(silences.toSorted((a, b) => a - b)).toEqual(silences);
+  });
+
+  test('a position that went back is as good as silence until now: what was lost with it nobody tells', async () => {
+    const silences: number[] = [];
+    const began = performance.now();
+    const { ask, polls } = answering({ position: '7', changes: [] }, { position: '3', changes: [] });
+    followKeyChanges(ask, {
+      onChanges: () => undefined,
+      onSilence: (since) => silences.push(since),
+      signal: stopping.signal,
+    });
+    while (polls.length < 3) await pause(10);
+    expect(silences).toHaveLength(1);
+    expect(silences[0]).toBeGreaterThanOrEqual(began);
+    expect(polls.at(-1)?.query.after).toBe('3');
   });
 
   test('an idle poll answers well before its silence counts', () => {

@@ -11,7 +11,7 @@ export type ChangeListener = {
   readonly onChanges: (changes: readonly KeyChange[]) => void;
   /**
    * Nothing was heard for `silenceMs`: streams that began before `since` (as of performance.now()) must end. Called again and again while the
-   * silence lasts, so that a stream that begins within it ends too.
+   * silence lasts, so that a stream that begins within it ends too. And once when the position went back, which is as good as silence.
    */
   readonly onSilence: (since: number) => void;
   /** Told of every failed poll; polling goes on. */
@@ -68,8 +68,11 @@ export const followKeyChanges = (ask: (poll: Poll) => Promise<KeyNews>, listener
       try {
         const query = { wait, ...(after !== undefined && { after }) };
         const news = await ask({ query, signal, timeoutMs: wait * 1_000 + pollGraceMs });
+        // Back: the database was restored. What happened in between is unheard of, and positions that calls were verified at say nothing any more.
+        const restored = after !== undefined && BigInt(news.position) < BigInt(after);
         after = news.position;
         heard = performance.now();
+        if (restored) onSilence(heard);
         if (news.changes.length > 0) onChanges(news.changes);
         first.resolve();
       } catch (error) {

@@ -77,7 +77,10 @@ const cases: Case[] = [
     run: () => client.verify(verify),
     line: 'key-issuance POST /internal/v1/keys/verify',
     asks: verify,
-    answers: { status: 200, body: { valid: true, accountId, keyId, product: 'payg', reservedAt: deadline } },
+    answers: {
+      status: 200,
+      body: { valid: true, accountId, keyId, product: 'payg', position: '7', reservedAt: deadline },
+    },
   },
   {
     name: 'match',

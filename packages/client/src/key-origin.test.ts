@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { type BaseUrlOf, refuseOrigin } from './key-origin.ts';
+import { baseUrlsIn, refuseOrigin } from './key-origin.ts';
 
-const urls: Record<string, { payg: string; plan: string | null }> = {
-  cn: { payg: 'https://model.cn.example/v1', plan: null },
-  global: { payg: 'https://model.global.example/v1', plan: 'https://plan.global.example/v1' },
-};
-const baseUrlOf: BaseUrlOf = (region, product) => urls[region]?.[product];
+const sells = (payg: string, plan: string | null) => ({ addresses: { baseUrls: { payg, plan } } });
+const baseUrlOf = baseUrlsIn({
+  cn: sells('https://model.cn.example/v1', null),
+  global: sells('https://model.global.example/v1', 'https://plan.global.example/v1'),
+});
 const door = { region: 'cn', product: 'payg' } as const;
 
 describe('a key at the wrong door', () => {
@@ -35,7 +35,8 @@ describe('a key at the wrong door', () => {
   });
 
   test('of an unknown region is invalid, like what is no key at all', () => {
-    expect(refuseOrigin({ region: 'mars', product: 'payg' }, door, baseUrlOf)).toEqual({ code: 'key_invalid' });
+    for (const region of ['mars', 'constructor'])
+      expect(refuseOrigin({ region, product: 'payg' }, door, baseUrlOf)).toEqual({ code: 'key_invalid' });
     expect(refuseOrigin(undefined, door, baseUrlOf)).toEqual({ code: 'key_invalid' });
   });
 

@@ -7,6 +7,15 @@ export type KeyOrigin = { readonly region: string; readonly product: KeyProduct 
 /** Base URL of a product in a region; undefined when the region is unknown, null when it does not sell the product. */
 export type BaseUrlOf = (region: string, product: KeyProduct) => string | null | undefined;
 
+type BaseUrls = Readonly<Record<KeyProduct, string | null>>;
+
+/** Answers from the directory of all regions. */
+export const baseUrlsIn =
+  (directory: Readonly<Record<string, { readonly addresses: { readonly baseUrls: BaseUrls } }>>): BaseUrlOf =>
+  (region, product) =>
+    // The name comes from outside: "constructor" is no region.
+    Object.hasOwn(directory, region) ? directory[region]?.addresses.baseUrls[product] : undefined;
+
 /**
  * Refuses a key that belongs elsewhere, or is none (`origin` undefined). A region nobody knows is no better than no key: naming it would
  * make up an address.

@@ -5,12 +5,15 @@ import { endsStreams } from './key-change.ts';
 /** Why a call is ended from outside. */
 export type CutReason = Exclude<ChangeReason, 'exhausted'> | 'silence' | 'draining';
 
+/** Of a good verdict: whose key, and the position of changes at which it was read. */
+export type Verified = { readonly accountId: string; readonly keyId: string; readonly position: string };
+
 export type OpenCall = {
   /** Aborted when the call must end; `reason` says why. */
   readonly signal: AbortSignal;
   readonly reason: () => CutReason | undefined;
-  /** Says whose call it is. A change that came in since the call began counts: it may be newer than the verification. */
-  readonly identify: (accountId: string, keyId: string) => void;
+  /** Says whose call it is: the good verdict on its key. A change that came in since the call began counts, if it is newer than the verification. */
+  readonly identify: (verified: Verified) => void;
   /** Gives the place back. */
   readonly end: () => void;
 };
@@ -31,14 +34,17 @@ export type OpenCalls = {
 type Entry = {
   readonly beganAt: number;
   readonly abort: AbortController;
-  owner: { accountId: string; keyId: string } | undefined;
+  verified: Verified | undefined;
   reason: CutReason | undefined;
   /** Changes seen while the owner is not known yet. */
   seen: KeyChange[];
 };
 
-const concerns = (change: KeyChange, owner: { accountId: string; keyId: string }) =>
-  change.accountId === owner.accountId && (change.keyId === null || change.keyId === owner.keyId);
+/** What the verification has seen already ended nothing: the call may be the first with the new secret of a rotated key. */
+const concerns = (change: KeyChange, { accountId, keyId, position }: Verified) =>
+  change.accountId === accountId &&
+  (change.keyId === null || change.keyId === keyId) &&
+  BigInt(change.position) > BigInt(position);
 
 export const createOpenCalls = (max: number): OpenCalls => {
   const entries = new Set<Entry>();
@@ -49,7 +55,7 @@ export const createOpenCalls = (max: number): OpenCalls => {
     entry.abort.abort();
   };
   const cutFor = (entry: Entry, change: KeyChange): void => {
-    if (entry.owner && concerns(change, entry.owner) && endsStreams(change.reason)) cut(entry, change.reason);
+    if (entry.verified && concerns(change, entry.verified) && endsStreams(change.reason)) cut(entry, change.reason);
   };
   return {
     begin: () => {
@@ -57,7 +63,7 @@ export const createOpenCalls = (max: number): OpenCalls => {
       const entry: Entry = {
         beganAt: performance.now(),
         abort: new AbortController(),
-        owner: undefined,
+        verified: undefined,
         reason: undefined,
         seen: [],
       };
@@ -65,8 +71,8 @@ export const createOpenCalls = (max: number): OpenCalls => {
       return {
         signal: entry.abort.signal,
         reason: () => entry.reason,
-        identify: (accountId, keyId) => {
-          entry.owner = { accountId, keyId };
+        identify: (verified) => {
+          entry.verified = verified;
           for (const change of entry.seen) cutFor(entry, change);
           entry.seen = [];
         },
@@ -75,7 +81,7 @@ export const createOpenCalls = (max: number): OpenCalls => {
     },
     apply: (changes) => {
       for (const entry of entries) {
-        if (entry.owner === undefined) entry.seen.push(...changes);
+        if (entry.verified === undefined) entry.seen.push(...changes);
         else for (const change of changes) cutFor(entry, change);
       }
     },

@@ -298,6 +298,8 @@ export const releaseHold = endpoint({
   method: 'POST',
   path: '/internal/v1/holds/{requestId}/release',
   summary: 'Give back a hold whose call delivered nothing',
+  description:
+    'A repeat changes nothing. After a request for the hold that was not answered, `not_found` is no proof that none will be made: repeat the release for two minutes.',
   auth: { kind: 'service', callers: ['gateway'] },
   params: z.strictObject({ requestId: idOf('req') }),
   body: z.strictObject({}),

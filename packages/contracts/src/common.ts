@@ -25,7 +25,7 @@ export const accountCancelled = problem('account_cancelled', 403, 'The account i
 export const accountRestricted = problem(
   'account_restricted',
   403,
-  'The account was recovered a short while ago; this is possible again when its cooling-off has ended',
+  'The account was recovered, or how to sign in to it changed, a short while ago; this is possible from `until` on',
 );
 
 /** The region names the version that counts; another one, or none, is no agreement. */
@@ -113,6 +113,15 @@ export const pageQuery = z.strictObject({
 });
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), next: z.string().nullable() });
+
+/** A letter a person typed: as `personText`, in several lines. */
+export const personLetter = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^(?:[^\p{Cc}\p{Cs}]|[\n\r\t])*$/u, 'must not contain control characters other than line breaks and tabs');
 
 /** A short text a person typed: bounded, trimmed, no control characters. */
 export const personText = (max: number) =>

@@ -31,7 +31,7 @@ export const createChatCompletion = endpoint({
   path: '/v1/chat/completions',
   summary: 'Chat completion, plain or streaming, as OpenAI documents it',
   description:
-    'Key by `Authorization: Bearer` or `api-key`. Members that this door does not read are passed to the model untouched.',
+    'Key by `Authorization: Bearer` or `api-key`. Members that this door does not act upon are passed to the model untouched; their text is moderated, too.',
   auth: { kind: 'signature', scheme: 'API key' },
   maxBodyBytes,
   body: z.looseObject({

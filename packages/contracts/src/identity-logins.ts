@@ -336,7 +336,7 @@ export const loginPush = endpoint({
   params,
   query: pushQuery,
   body: 'raw',
-  maxBodyBytes: 64 * 1024,
+  maxBodyBytes: 16 * 1024,
   answers: { 200: 'stream' },
   problems: [notFound, pushRefused],
   limit: { max: 600, windowSeconds: 60 },

@@ -8,7 +8,9 @@ import {
   notFound,
   pageOf,
   pageQuery,
+  personLetter,
   personText,
+  regionMismatch,
   timestamp,
 } from './common.ts';
 import { endpoint } from './endpoint.ts';
@@ -137,7 +139,7 @@ export const beginRecovery = endpoint({
   auth: { kind: 'none' },
   body: z.strictObject({ account: accountName, captchaToken }),
   answers: { 202: sent.extend({ recoveryToken: z.string(), endsAt: timestamp }) },
-  problems: [identifierNotAccepted, codeLimitReached, captchaRequired],
+  problems: [identifierNotAccepted, codeLimitReached, captchaRequired, regionMismatch],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -150,9 +152,9 @@ export const sendRecoveryCode = endpoint({
   description:
     '`proof`: sent only if the address is one of the account; the answer is the same if not. `new_contact`: once the recovery is proven.',
   auth: { kind: 'none' },
-  body: z.strictObject({ recoveryToken: token, identifier, use: z.enum(['proof', 'new_contact']) }),
+  body: z.strictObject({ recoveryToken: token, identifier, use: z.enum(['proof', 'new_contact']), captchaToken }),
   answers: { 202: sent },
-  problems: [recoveryInvalid, recoveryNotProven, identifierNotAccepted, codeLimitReached],
+  problems: [recoveryInvalid, recoveryNotProven, identifierNotAccepted, codeLimitReached, captchaRequired],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -163,7 +165,7 @@ export const proveRecovery = endpoint({
   path: '/v1/recoveries/proofs',
   summary: 'Show one proof',
   description:
-    'Enough is: a passkey; a code, where no second factor is on; else two of different kinds, one of them a second factor. A recovery takes 10 tries.',
+    'Enough is: a passkey; a code, where no second factor is on, to a number of an account that was not used for long only with the code of another number or a real name; where a second factor is on, one of authenticator and recovery code beside a code, or both. A recovery takes 10 tries.',
   auth: { kind: 'none' },
   body: z.strictObject({ recoveryToken: token, proof }),
   answers: {
@@ -173,7 +175,7 @@ export const proveRecovery = endpoint({
       missing: kinds.describe('One of these is still needed'),
     }),
   },
-  problems: [recoveryInvalid, codeInvalid, codeLimitReached, factorInvalid],
+  problems: [recoveryInvalid, codeInvalid, codeLimitReached, factorInvalid, regionMismatch],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -186,13 +188,14 @@ export const completeRecovery = endpoint({
   path: '/v1/recoveries/completion',
   summary: 'Set a new address or password and sign in',
   description:
-    'Every older session ends, what was pending is dropped, every address is told. Keys stay; recharge and new keys are refused (`account_restricted`) for the time the profile names.',
+    'Every older session ends, what was pending is dropped, every address is told. Keys stay; recharge and new keys are refused (`account_restricted`) for the time the profile names. Terms that changed since must be accepted (`consent_required`): send the same again, with them.',
   auth: { kind: 'none' },
   body: z.strictObject({
     recoveryToken: token,
     contact: newContact.optional(),
     replaceContacts: z.boolean().optional().describe('The new address takes the place of all others'),
     password: password.optional(),
+    termsVersion: z.string().max(40).optional(),
     delivery: delivery.optional(),
     deviceId,
   }),
@@ -206,7 +209,9 @@ export const completeRecovery = endpoint({
     identifierNotAccepted,
     contactTaken,
     tooManyContacts,
+    consentRequired,
     accountCancelled,
+    regionMismatch,
     originNotAllowed,
   ],
   limit: { max: 30, windowSeconds: 60 },
@@ -219,17 +224,17 @@ export const openRecoveryTicket = endpoint({
   path: '/v1/recovery-tickets',
   summary: 'Ask for the account with nothing left to prove it by',
   description:
-    'The answer is the same whether or not an account exists. Every address of the account is told and can stop it in one step; nothing happens before the cooling-off has ended. Where real names are asked for, name and number are compared with what the account was verified with and not kept. Three tickets a day for one account.',
+    'The answer is the same whether or not an account exists. Every address of the account is told and can stop it in one step; nothing happens before the cooling-off has ended. Where real names are asked for, name and number are compared with what the account was verified with and not kept. Three tickets a day for one name.',
   auth: { kind: 'none' },
   body: z.strictObject({
     account: accountName,
     contact: identifier.describe('Where the person can be reached; it becomes the address of the account'),
     realName: realName.optional(),
-    message: personText(500).optional().describe('For the staff who decide'),
+    message: personLetter(500).optional().describe('For the staff who decide'),
     captchaToken,
   }),
   answers: { 202: z.strictObject({ ticketId: idOf('rtk'), ticketToken: z.string(), coolingOffUntil: timestamp }) },
-  problems: [identifierNotAccepted, codeLimitReached, captchaRequired],
+  problems: [identifierNotAccepted, codeLimitReached, captchaRequired, regionMismatch],
   limit: { max: 10, windowSeconds: 60 },
 });
 
@@ -239,7 +244,8 @@ export const getRecoveryTicket = endpoint({
   method: 'POST',
   path: '/v1/recovery-tickets/status',
   summary: 'How far a ticket is',
-  description: 'A POST, so that the token is in no address. A ticket that was stopped reads as refused.',
+  description:
+    'A POST, so that the token is in no address. A ticket that was refused or stopped reads as one for an account that does not exist: `cooling_off`, then `in_review`, and `refused` once its time is over.',
   auth: { kind: 'none' },
   body: z.strictObject({ ticketToken: token }),
   answers: {
@@ -261,9 +267,9 @@ export const sendTicketCode = endpoint({
   path: '/v1/recovery-tickets/codes',
   summary: "Send a code to the ticket's contact, once the ticket is ready",
   auth: { kind: 'none' },
-  body: z.strictObject({ ticketToken: token, contact: identifier }),
+  body: z.strictObject({ ticketToken: token, contact: identifier, captchaToken }),
   answers: { 202: sent },
-  problems: [recoveryInvalid, recoveryNotReady, identifierNotAccepted, codeLimitReached],
+  problems: [recoveryInvalid, recoveryNotReady, identifierNotAccepted, codeLimitReached, captchaRequired],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -274,12 +280,13 @@ export const completeRecoveryTicket = endpoint({
   path: '/v1/recovery-tickets/completion',
   summary: 'Prove the new address and sign in',
   description:
-    'The new address, and a password if one is given, are from then on the only way in: whoever holds the old ones stays out.',
+    'The new address, and a password if one is given, are from then on the only way in: whoever holds the old ones stays out. Terms that changed since must be accepted (`consent_required`): send the same again, with them.',
   auth: { kind: 'none' },
   body: z.strictObject({
     ticketToken: token,
     contact: newContact,
     password: password.optional(),
+    termsVersion: z.string().max(40).optional(),
     delivery: delivery.optional(),
     deviceId,
   }),
@@ -291,7 +298,9 @@ export const completeRecoveryTicket = endpoint({
     codeLimitReached,
     identifierNotAccepted,
     contactTaken,
+    consentRequired,
     accountCancelled,
+    regionMismatch,
     originNotAllowed,
   ],
   limit: { max: 30, windowSeconds: 60 },
@@ -329,9 +338,9 @@ export const sendSecondProofCode = endpoint({
   summary: 'Send a code to another address of the account that is being signed in to',
   description: 'Sent only if the address is another one of the account; the answer is the same if not.',
   auth: { kind: 'none' },
-  body: z.strictObject({ challenge: token, identifier }),
+  body: z.strictObject({ challenge: token, identifier, captchaToken }),
   answers: { 202: sent },
-  problems: [factorInvalid, identifierNotAccepted, codeLimitReached],
+  problems: [factorInvalid, identifierNotAccepted, codeLimitReached, captchaRequired],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -346,7 +355,7 @@ export const completeSecondProof = endpoint({
   auth: { kind: 'none' },
   body: z.strictObject({ challenge: token, proof, delivery: delivery.optional(), deviceId }),
   answers: { 201: tokens },
-  problems: [factorInvalid, codeInvalid, codeLimitReached, accountCancelled, originNotAllowed],
+  problems: [factorInvalid, codeInvalid, codeLimitReached, accountCancelled, regionMismatch, originNotAllowed],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -389,7 +398,7 @@ export const listRecoveries = endpoint({
   method: 'GET',
   path: '/staff/v1/recoveries',
   summary: 'Recovery tickets, newest first',
-  description: 'Only tickets for accounts that exist.',
+  description: 'Only tickets for accounts that exist. Who read what a person wrote is kept in the audit.',
   auth: { kind: 'staff', roles: ['support', 'admin'] },
   query: pageQuery.extend({ accountId: accountId.optional() }),
   answers: { 200: pageOf(ticket) },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   accountCancelled,
   accountId,
+  accountRestricted,
   consentRequired,
   currency,
   idOf,
@@ -313,7 +314,7 @@ export const cancelAccount = endpoint({
   path: '/v1/account/cancellation',
   summary: 'Cancel the account',
   description:
-    'Needs a code (purpose reauthenticate), or, without one, a fresh proof made in this session after the sign-in. Answers 200 `cancelled` only when every service has acknowledged the fence: from that answer on no key of the account verifies. Otherwise 202 `cancelling`, and the status resource tells the rest.',
+    'Needs a code (purpose reauthenticate), or, without one, a fresh proof made in this session after the sign-in. For a day after a change of credentials, and while a recovery restricts the account, it answers `account_restricted` with `until`. Answers 200 `cancelled` only when every service has acknowledged the fence: from that answer on no key of the account verifies. Otherwise 202 `cancelling`, and the status resource tells the rest.',
   auth: { kind: 'user' },
   body: z.strictObject({
     codeId: idOf('cod').optional(),
@@ -331,7 +332,7 @@ export const cancelAccount = endpoint({
     }),
     202: z.strictObject({ cancellation: cancellationStatus, receiptToken: z.string() }),
   },
-  problems: [codeInvalid, codeLimitReached, reauthenticationRequired, consequencesNotAccepted],
+  problems: [codeInvalid, codeLimitReached, reauthenticationRequired, consequencesNotAccepted, accountRestricted],
   limit: { max: 10, windowSeconds: 60 },
 });
 
@@ -346,7 +347,7 @@ export const getCancellation = endpoint({
   auth: { kind: 'none' },
   body: z.strictObject({ receiptToken: z.string().min(20).max(200) }),
   answers: { 200: cancellationStatus },
-  problems: [notFound],
+  problems: [notFound, regionMismatch],
   limit: { max: 120, windowSeconds: 60 },
 });
 
@@ -458,11 +459,11 @@ export const reauthenticate = endpoint({
   path: '/v1/sessions/current/proof',
   summary: 'Prove oneself again, for changes of credentials',
   description:
-    'Such changes need a sign-in or a proof of at most 5 minutes ago in the same session; without it they answer `reauthentication_required`.',
+    'Such changes need a sign-in or a proof of at most 5 minutes ago in the same session; without it they answer `reauthentication_required`. What was added to the account less than a day ago proves nobody.',
   auth: { kind: 'user' },
   body: proof,
   answers: { 200: z.strictObject({ provenUntil: timestamp }) },
-  problems: [codeInvalid, codeLimitReached, factorInvalid, secondFactorRequired],
+  problems: [codeInvalid, codeLimitReached, factorInvalid, secondFactorRequired, reauthenticationRequired],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -651,11 +652,12 @@ export const signInByPassword = endpoint({
   path: '/v1/sessions/password',
   summary: 'Sign in with a password',
   description:
-    'The same answer after the same work for an unknown address, an account without a password and a wrong password.',
+    'The same answer after the same work for an unknown address, an account without a password and a wrong password. Terms that changed since must be accepted (`consent_required`).',
   auth: { kind: 'none' },
   body: z.strictObject({
     identifier,
     password: z.string().min(1).max(128),
+    termsVersion: z.string().max(40).optional(),
     delivery: delivery.optional(),
     deviceId,
     captchaToken: z.string().min(1).max(2048).optional(),
@@ -667,6 +669,7 @@ export const signInByPassword = endpoint({
     captchaRequired,
     identifierNotAccepted,
     secondFactorRequired,
+    consentRequired,
     accountCancelled,
     originNotAllowed,
   ],
@@ -692,7 +695,7 @@ export const completeSignIn = endpoint({
     deviceId,
   }),
   answers: { 201: tokens },
-  problems: [factorInvalid, codeLimitReached, accountCancelled, originNotAllowed],
+  problems: [factorInvalid, codeLimitReached, accountCancelled, regionMismatch, originNotAllowed],
   limit: { max: 30, windowSeconds: 60 },
 });
 
@@ -800,7 +803,7 @@ export const removePasskey = endpoint({
   auth: { kind: 'user' },
   params: z.strictObject({ passkeyId: idOf('pky') }),
   answers: { 204: null },
-  problems: [notFound, reauthenticationRequired],
+  problems: [notFound, reauthenticationRequired, lastLoginMethod],
 });
 
 export const challengePasskey = endpoint({
@@ -822,10 +825,17 @@ export const signInByPasskey = endpoint({
   method: 'POST',
   path: '/v1/sessions/passkey',
   summary: 'Sign in with a passkey',
+  description: 'Terms that changed since must be accepted (`consent_required`): send the same answer again, with them.',
   auth: { kind: 'none' },
-  body: z.strictObject({ challengeId: idOf('chl'), credential, delivery: delivery.optional(), deviceId }),
+  body: z.strictObject({
+    challengeId: idOf('chl'),
+    credential,
+    termsVersion: z.string().max(40).optional(),
+    delivery: delivery.optional(),
+    deviceId,
+  }),
   answers: { 201: tokens },
-  problems: [passkeyInvalid, accountCancelled, originNotAllowed],
+  problems: [passkeyInvalid, codeLimitReached, consentRequired, accountCancelled, regionMismatch, originNotAllowed],
   limit: { max: 60, windowSeconds: 60 },
 });
 

@@ -407,12 +407,18 @@ export const refusalProblems: Readonly<Record<KeyRefusal['code'], ProblemDefinit
 
 const tokens = z.number().int().min(0).max(1_000_000_000);
 
+/** Place in the list of changes that gateways poll; whole, growing. */
+const changePosition = z.string().regex(/^[0-9]{1,18}$/);
+
 export const keyVerdict = z.discriminatedUnion('valid', [
   z.strictObject({
     valid: z.literal(true),
     accountId,
     keyId: idOf('key'),
     product: keyProduct,
+    position: changePosition.describe(
+      'Of GET /internal/v1/keys/changes when the key was read: changes up to it are reckoned with and end no call of this verification',
+    ),
     rates: z.array(rateWindow).max(6).optional().describe('Every limit in force for this call; absent: none is'),
     reservedAt: timestamp
       .optional()
@@ -511,20 +517,18 @@ export const listKeyChanges = endpoint({
   path: '/internal/v1/keys/changes',
   summary: 'Long poll: accounts and keys whose open streams must end',
   description:
-    'Answers as soon as there is a change after `after`, or empty after `wait` seconds. Without `after` it answers the present position at once. A gateway without an answer for 10 s ends every open stream.',
+    'Answers as soon as there is a change after `after`, or empty after `wait` seconds. Without `after` it answers the present position at once. A change ends the open calls it concerns that were verified at a lower position: of those at it or above, the verification has seen it. A gateway without an answer for 10 s ends every open stream.',
   auth: { kind: 'service', callers: ['gateway'] },
   query: z.strictObject({
-    after: z
-      .string()
-      .regex(/^[0-9]{1,18}$/)
-      .optional(),
+    after: changePosition.optional(),
     wait: z.coerce.number().int().min(0).max(8).default(5),
   }),
   answers: {
     200: z.strictObject({
-      position: z.string(),
+      position: changePosition,
       changes: z.array(
         z.strictObject({
+          position: changePosition,
           accountId,
           keyId: idOf('key').nullable().describe('null: every key of the account'),
           reason: keyChangeReason,

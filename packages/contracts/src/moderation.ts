@@ -7,7 +7,7 @@ import {
   notFound,
   pageOf,
   pageQuery,
-  personText,
+  personLetter,
   regionMismatch,
   timestamp,
 } from './common.ts';
@@ -28,8 +28,13 @@ export const caseNotDecidable = problem(
   'The case is not in a state that takes this decision',
 );
 
-/** Both are refusals of one text by a service that is well: who asks must refuse the call, never let it pass. */
+/** These are refusals of one text by a service that is well: who asks must refuse the call, never let it pass. */
 export const matchBusy = problem('match_busy', 429, 'Too much text is being matched; wait for Retry-After seconds');
+export const scoreBusy = problem(
+  'score_busy',
+  429,
+  'Too many scores wait, of this account or in all; wait for Retry-After seconds',
+);
 export const textTooCostly = problem(
   'text_too_costly',
   422,
@@ -68,7 +73,7 @@ export const submitAppeal = endpoint({
   path: '/v1/moderation/appeals',
   summary: 'Appeal against a protection',
   auth: { kind: 'user' },
-  body: z.strictObject({ caseId: idOf('cas'), text: personText(2000) }),
+  body: z.strictObject({ caseId: idOf('cas'), text: personLetter(2000) }),
   answers: {
     201: z.strictObject({ appealId: idOf('apl'), caseId: idOf('cas'), status: z.literal('open'), dueAt: timestamp }),
   },
@@ -147,7 +152,7 @@ export const decideCase = endpoint({
     'Overturning lifts the protection at once. An appeal is decided by another person than the one who decided before. Every decision is audited with its reason.',
   auth: { kind: 'staff', roles: ['reviewer', 'admin'] },
   params: z.strictObject({ caseId: idOf('cas') }),
-  body: z.strictObject({ decision: z.enum(['uphold', 'overturn']), reason: personText(1000) }),
+  body: z.strictObject({ decision: z.enum(['uphold', 'overturn']), reason: personLetter(1000) }),
   answers: { 200: caseView },
   problems: [notFound, secondPersonRequired, caseClosed, caseNotDecidable],
 });
@@ -155,9 +160,9 @@ export const decideCase = endpoint({
 /** One hit: which rule, and a fingerprint of the window around it, so that re-sent context counts once. Never the text. */
 export const hit = z.strictObject({
   ruleId: z.string().max(60),
-  version: z.number().int(),
+  version: z.number().int().min(1).max(2_147_483_647),
   fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
-  offset: z.number().int().nonnegative(),
+  offset: z.number().int().min(0).max(2_147_483_647),
 });
 export type Hit = z.infer<typeof hit>;
 
@@ -197,7 +202,7 @@ export const scoreHits = endpoint({
       }),
     ]),
   },
-  problems: [regionMismatch, accountCancelled],
+  problems: [regionMismatch, accountCancelled, scoreBusy],
 });
 
 export const getModerationStanding = endpoint({

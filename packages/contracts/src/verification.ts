@@ -117,9 +117,17 @@ export const matchRealName = endpoint({
   path: '/internal/v1/verifications/match',
   summary: 'Whether a name and a number are those the account was verified with',
   description:
-    'Answers match or no match, and nothing else: an account that is unknown, or verified by nobody, matches nobody. Ten questions a day for one account, counted for unknown ones as well.',
+    'Answers match or no match, and nothing else: an account that is unknown, or verified by nobody, matches nobody. Ten questions a day under one `askedAs`, whoever it is about.',
   auth: { kind: 'service', callers: ['identity'] },
-  body: z.strictObject({ accountId, name: personText(60), number: z.string().trim().min(15).max(18) }),
+  body: z.strictObject({
+    accountId,
+    askedAs: z
+      .string()
+      .regex(/^[A-Za-z0-9_:-]{20,100}$/)
+      .describe('What the question is counted under: opaque, the same for one name that a person gave for the account'),
+    name: personText(60),
+    number: z.string().trim().min(15).max(18),
+  }),
   answers: { 200: z.strictObject({ match: z.boolean() }) },
   problems: [regionMismatch, verificationAttemptsUsed],
 });

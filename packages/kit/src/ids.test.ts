@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { accountId } from '@meridian/contracts/common.ts';
-import { newId, regionOfId, ulid } from './ids.ts';
+import { newId, newTimelessId, regionOfId, timeOfId, ulid } from './ids.ts';
 
 describe('ids', () => {
   test('carry their prefix and region and satisfy the contract', () => {
@@ -24,6 +24,15 @@ describe('ids', () => {
   test('do not repeat within a millisecond', () => {
     const now = new Date();
     expect(new Set(Array.from({ length: 10_000 }, () => ulid(now))).size).toBe(10_000);
+  });
+
+  test('without a time are as well-formed, and tell nothing of when they were drawn', () => {
+    const ids = Array.from({ length: 1_000 }, () => newTimelessId('acc', 'cn'));
+    for (const id of ids) expect(accountId.parse(id)).toBe(id);
+    expect(regionOfId(ids[0] ?? '')).toBe('cn');
+    // 48 random bits are 8,919 years; by chance hardly one in a thousand falls into the decade of the clock.
+    const near = ids.filter((id) => Math.abs((timeOfId(id)?.getTime() ?? 0) - Date.now()) < 5 * 365 * 86_400_000);
+    expect(near.length).toBeLessThan(20);
   });
 
   test('anything else names no region', () => {

@@ -24,6 +24,13 @@ export const ulid = (now: Date): string =>
 /** A new id such as `acc_<region>_01J...`. */
 export const newId = (prefix: string, region: string, now: Date): string => `${prefix}_${region}_${ulid(now)}`;
 
+/**
+ * A well-formed id whose time is random, too: for a record that must not be matched by time with what is known of its making. Such ids do
+ * not sort.
+ */
+export const newTimelessId = (prefix: string, region: string): string =>
+  `${prefix}_${region}_${encode(BigInt(`0x${randomBytes(16).toString('hex')}`), 26)}`;
+
 const time = /^[a-z]{2,8}_[a-z]{2,12}_([0-9A-HJKMNP-TV-Z]{10})[0-9A-HJKMNP-TV-Z]{16}$/;
 
 /** When an id was drawn, to the millisecond; undefined when the text is not an id. */

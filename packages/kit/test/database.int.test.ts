@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import pg from 'pg';
 import type { Database } from '../src/db/database.ts';
-import { migrate, pendingMigrations } from '../src/db/migrate.ts';
+import { assertMigrated, migrate, pendingMigrations } from '../src/db/migrate.ts';
 import type { KitSchema } from '../src/db/schema.ts';
 import { openServiceDatabase, silent } from './service-database.ts';
 
@@ -151,6 +151,35 @@ describe('migrate', () => {
         code: 'database_newer',
         message: expect.stringContaining('0002-two'),
       });
+    }));
+
+  test('says clearly that a migration ran there with another text, and changes nothing', () =>
+    withDatabase({}, async (url) => {
+      const migrations = { '0001-one': creating('one') };
+      const edited = { '0001-one': creating('other'), '0002-two': creating('two') };
+      await migrate({ url, migrations, log: silent });
+      const refusal = {
+        code: 'database_of_other_text',
+        message: expect.stringMatching(/"service\/0001-one" was another.*npm start -- --reset/),
+      };
+      await expect(migrate({ url, migrations: edited, log: silent })).rejects.toMatchObject(refusal);
+      const { '0001-one': first } = edited;
+      await expect(
+        assertMigrated({ url, migrations: { '0001-one': first }, service: 'billing' }),
+      ).rejects.toMatchObject(refusal);
+      expect(await tables(url)).not.toEqual(expect.arrayContaining(['two']));
+      await expect(assertMigrated({ url, migrations, service: 'billing' })).resolves.toBeUndefined();
+    }));
+
+  test('a database from before texts were kept is one of another text', () =>
+    withDatabase({}, async (url) => {
+      const options = { url, migrations: { '0001-one': creating('one') }, log: silent };
+      await migrate(options);
+      const client = new pg.Client(url);
+      await client.connect();
+      await client.query('drop table migration_digest');
+      await client.end();
+      await expect(migrate(options)).rejects.toMatchObject({ code: 'database_of_other_text' });
     }));
 
   test('refuses a name without an order', async () => {

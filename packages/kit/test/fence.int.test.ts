@@ -20,6 +20,9 @@ describe('the fence of an account', () => {
     opened = await openServiceDatabase(60);
     db = opened.db;
     await sql`create table written (account_id text not null, at timestamptz not null)`.execute(db.read);
+    // The pool makes its connections now, and not all of them in the middle of a test.
+    for (let opened = 0; opened < 60; opened += 10)
+      await Promise.all(Array.from({ length: opened + 10 }, () => sql`select pg_sleep(0.2)`.execute(db.read)));
   });
   afterAll(() => opened?.close());
 

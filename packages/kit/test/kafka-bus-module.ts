@@ -1,5 +1,6 @@
 // How the contract suite, and its children, make a Kafka bus.
-import { createKafkaBus } from '@meridian/kit/events/kafka-bus.ts';
+import { createKafkaBus, type KafkaBusOptions } from '@meridian/kit/events/kafka-bus.ts';
+import { failingOnClose } from '@meridian/testkit/event-bus/fatal-errors.ts';
 import { log, now } from '@meridian/testkit/event-bus/parts.ts';
 import { z } from 'zod';
 
@@ -14,16 +15,23 @@ export const testTiming = {
   watchdogMs: 30_000,
 };
 
-export const createBus = (config: unknown) =>
-  createKafkaBus({
-    ...schema.parse(config),
-    clientId: 'contract',
-    log,
-    now,
-    requestTimeoutMs: 5_000,
-    sendDeadlineMs: 10_000,
-    timing: testTiming,
-    onFatal: (error) => {
-      throw error; // must not happen in the contract: it fails the run
-    },
-  });
+/** A bus of a test; a consumer that cannot go on fails its closing, unless the test expects it and gives `onFatal`. */
+export const busOf = (brokers: readonly string[], options: Partial<KafkaBusOptions> = {}) =>
+  failingOnClose((onFatal) =>
+    createKafkaBus({
+      brokers,
+      clientId: 'test',
+      log,
+      now,
+      requestTimeoutMs: 5_000,
+      sendDeadlineMs: 10_000,
+      timing: testTiming,
+      onFatal,
+      ...options,
+    }),
+  );
+
+export const createBus = (config: unknown) => {
+  const { brokers, ...options } = schema.parse(config);
+  return busOf(brokers, { clientId: 'contract', ...options });
+};

@@ -34,7 +34,7 @@ describeNeeding('kafka', await kafkaAvailable(), 'contract', () => {
 
   eventBusContract({
     name: 'Kafka',
-    patienceMs: 25_000,
+    patienceMs: 60_000,
     open: async () => {
       const { brokers, stop: _, ...rest } = opened;
       const admin = createKafkaAdmin(createKafkaClient({ brokers, clientId: 'contract', log }));

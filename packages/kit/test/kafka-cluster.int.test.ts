@@ -5,14 +5,17 @@ import type { EventRecord } from '@meridian/kit/events/event-bus.ts';
 import { createKafkaClient } from '@meridian/kit/events/kafka-client.ts';
 import { kafkaPartitionOf } from '@meridian/kit/events/kafka-partition.ts';
 import { ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
+import { withCleanup } from '@meridian/testkit/cleanup.ts';
 import { readEffects } from '@meridian/testkit/event-bus/history.ts';
 import { consumerOf, log, relayOf } from '@meridian/testkit/event-bus/parts.ts';
 import { newAccount, quiesce, type Stage, until, verdict } from '@meridian/testkit/event-bus/stage.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
 import { type RunningKafka, startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
+import type { TcpProxy } from '@meridian/testkit/tcp-proxy.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
-import { busOf, declared, keepTaking, openStages } from './kafka-stage.ts';
+import { busOf } from './kafka-bus-module.ts';
+import { declared, keepTaking, openStages } from './kafka-stage.ts';
 
 const patience = 60_000;
 const longer = { timeoutMs: patience };
@@ -73,8 +76,8 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
         await kafka.kill(leader);
         await waitFor(async () => (await kafka.leaderOf(stage.topic, 0)) !== leader, { timeoutMs: patience });
         await seenMore(stage);
-        await kafka.restart(leader);
         await steps.stop();
+        await kafka.restart(leader);
         await settled(stage, steps.taken());
       }),
     180_000,
@@ -98,21 +101,22 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
     const all = await kafka.ask('counting', (admin) => admin.fetchTopicOffsets(topic));
     return Number(all.find((one) => one.partition === partition)?.high);
   };
-  const allStored = async (topic: string): Promise<string[]> => {
-    const bus = busOf(kafka.brokers);
-    const ids: string[] = [];
-    await bus.subscribe({
-      group: `reader-${topic}`,
-      topics: [topic],
-      handler: async ({ eventId }) => void ids.push(eventId),
+  const allStored = (topic: string): Promise<string[]> =>
+    withCleanup(async (defer) => {
+      const bus = busOf(kafka.brokers);
+      defer(() => bus.close(2_000));
+      const ids: string[] = [];
+      await bus.subscribe({
+        group: `reader-${topic}`,
+        topics: [topic],
+        handler: async ({ eventId }) => void ids.push(eventId),
+      });
+      await until('all read', patience, async () => {
+        const lags = await bus.lag(`reader-${topic}`);
+        return lags.length > 0 && lags.every(({ records }) => records === 0n);
+      });
+      return ids;
     });
-    await until('all read', patience, async () => {
-      const lags = await bus.lag(`reader-${topic}`);
-      return lags.length > 0 && lags.every(({ records }) => records === 0n);
-    });
-    await bus.close(2_000);
-    return ids;
-  };
 
   describe('loss 1: one send that spans two brokers, one of which no longer leads', () => {
     /** Partition 1 is led by another broker than partition 0, is known to be so, and then moves to the broker of partition 0. */
@@ -122,39 +126,51 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
       return zero;
     };
 
-    test('kafkajs resolves a send that it never made', async () => {
-      const topic = 'cn.loss-one.events';
-      await create(topic);
-      const target = await separate(topic);
-      const producer = createKafkaClient({ brokers: kafka.brokers, clientId: 'unsafe', log }).producer({
-        idempotent: false,
-      });
-      await producer.connect();
-      const send = (value: string) =>
-        producer.send({ topic, acks: -1, messages: [0, 1].map((partition) => ({ partition, key: 'k', value })) });
-      expect(await send('before')).toHaveLength(2);
-      await kafka.moveLeader(topic, 1, target);
-      const answer = await send('after');
-      await producer.disconnect();
-      // Resolved, with an answer for one partition; the other has only the record of before.
-      expect(answer.map(({ partition, errorCode }) => [partition, errorCode])).toEqual([[0, 0]]);
-      expect([await storedOn(topic, 0), await storedOn(topic, 1)]).toEqual([2, 1]);
-    }, 120_000);
+    test(
+      'kafkajs resolves a send that it never made',
+      () =>
+        withCleanup(async (defer) => {
+          const topic = 'cn.loss-one.events';
+          await create(topic);
+          const target = await separate(topic);
+          const producer = createKafkaClient({ brokers: kafka.brokers, clientId: 'unsafe', log }).producer({
+            idempotent: false,
+            // The broker that leads must have answered before the other is asked again: both would be sent to it once more.
+            retry: { initialRetryTime: 2_000, maxRetryTime: 30_000 },
+          });
+          defer(() => producer.disconnect());
+          await producer.connect();
+          const send = (value: string) =>
+            producer.send({ topic, acks: -1, messages: [0, 1].map((partition) => ({ partition, key: 'k', value })) });
+          expect(await send('before')).toHaveLength(2);
+          await kafka.moveLeader(topic, 1, target);
+          const answer = await send('after');
+          // Resolved, with an answer for one partition; the other has only the record of before.
+          expect(answer.map(({ partition, errorCode }) => [partition, errorCode])).toEqual([[0, 0]]);
+          expect([await storedOn(topic, 0), await storedOn(topic, 1)]).toEqual([2, 1]);
+        }),
+      120_000,
+    );
 
-    test('the adapter stores both', async () => {
-      const topic = 'cn.safe-one.events';
-      await create(topic);
-      const target = await separate(topic);
-      const accounts = accountsOn(0, 1);
-      const bus = busOf(kafka.brokers);
-      const send = (round: string) =>
-        bus.publish(accounts.map((account, i) => record(topic, account, `${round}-${i}`)));
-      await send('before');
-      await kafka.moveLeader(topic, 1, target);
-      await send('after');
-      await bus.close(2_000);
-      expect([await storedOn(topic, 0), await storedOn(topic, 1)]).toEqual([2, 2]);
-    }, 120_000);
+    test(
+      'the adapter stores both',
+      () =>
+        withCleanup(async (defer) => {
+          const topic = 'cn.safe-one.events';
+          await create(topic);
+          const target = await separate(topic);
+          const accounts = accountsOn(0, 1);
+          const bus = busOf(kafka.brokers);
+          defer(() => bus.close(2_000));
+          const send = (round: string) =>
+            bus.publish(accounts.map((account, i) => record(topic, account, `${round}-${i}`)));
+          await send('before');
+          await kafka.moveLeader(topic, 1, target);
+          await send('after');
+          expect([await storedOn(topic, 0), await storedOn(topic, 1)]).toEqual([2, 2]);
+        }),
+      120_000,
+    );
   });
 
   describe('loss 2: an idempotent producer that is kept after a rejected send', () => {
@@ -162,49 +178,63 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'three brokers', () => {
       await create(topic);
       return kafka.proxyOf(await kafka.leaderOf(topic, 0));
     };
-
-    test('kafkajs reports the next event as stored, and it is not', async () => {
-      const topic = 'cn.loss-two.events';
-      const proxy = await prepare(topic);
-      const producer = createKafkaClient({
-        brokers: kafka.proxied,
-        clientId: 'unsafe',
-        log,
-        requestTimeoutMs: 5_000,
-      }).producer({ idempotent: true, maxInFlightRequests: 1, retry: { retries: 1, initialRetryTime: 100 } });
-      await producer.connect();
-      const send = (id: string) =>
-        producer.send({ topic, messages: [{ partition: 0, key: 'k', value: '{}', headers: { eventid: id } }] });
-      await waitFor(() => send('event-0'), longer);
+    /** What is sent meanwhile arrives, and its answer does not; connections of that time are cut. */
+    const withoutAnswers = async (proxy: TcpProxy, meanwhile: () => Promise<void>) => {
       proxy.swallowAnswers = true;
-      await expect(send('event-1')).rejects.toThrow();
-      proxy.swallowAnswers = false;
-      proxy.cut();
-      const answers = await waitFor(() => send('event-2'), longer);
-      await producer.disconnect();
-      // Acknowledged with errorCode 0, at the offset of event-1: the broker took it for event-1 sent again.
-      expect(answers).toMatchObject([{ errorCode: 0, baseOffset: '1' }]);
-      expect(await allStored(topic)).toEqual(['event-0', 'event-1']);
-    }, 240_000);
+      try {
+        await meanwhile();
+      } finally {
+        proxy.swallowAnswers = false;
+        proxy.cut();
+      }
+    };
 
-    test('with the adapter the next event is stored, and the rejected one when it is sent again', async () => {
-      const topic = 'cn.safe-two.events';
-      const proxy = await prepare(topic);
-      const [account = ''] = accountsOn(0);
-      const bus = busOf(kafka.proxied, { requestTimeoutMs: 5_000, sendDeadlineMs: 6_000 });
-      const publish = (id: string) => bus.publish([record(topic, account, id)]).then(() => true);
-      await waitFor(() => publish('event-0'), longer);
-      proxy.swallowAnswers = true;
-      await expect(publish('event-1')).rejects.toMatchObject({ code: 'unavailable' });
-      proxy.swallowAnswers = false;
-      proxy.cut();
-      await waitFor(() => publish('event-2'), longer);
-      await waitFor(() => publish('event-1'), longer);
-      await bus.close(2_000);
-      const ids = await allStored(topic);
-      expect(new Set(ids)).toEqual(new Set(['event-0', 'event-1', 'event-2']));
-      // Duplicates are allowed, and show that the first event-1 had arrived although its answer was lost.
-      expect(ids.filter((id) => id === 'event-1').length).toBeGreaterThan(1);
-    }, 240_000);
+    test(
+      'kafkajs reports the next event as stored, and it is not',
+      () =>
+        withCleanup(async (defer) => {
+          const topic = 'cn.loss-two.events';
+          const proxy = await prepare(topic);
+          const producer = createKafkaClient({
+            brokers: kafka.proxied,
+            clientId: 'unsafe',
+            log,
+            requestTimeoutMs: 5_000,
+          }).producer({ idempotent: true, maxInFlightRequests: 1, retry: { retries: 1, initialRetryTime: 100 } });
+          defer(() => producer.disconnect());
+          await producer.connect();
+          const send = (id: string) =>
+            producer.send({ topic, messages: [{ partition: 0, key: 'k', value: '{}', headers: { eventid: id } }] });
+          await waitFor(() => send('event-0'), longer);
+          await withoutAnswers(proxy, () => expect(send('event-1')).rejects.toThrow());
+          const answers = await waitFor(() => send('event-2'), longer);
+          // Acknowledged with errorCode 0, at the offset of event-1: the broker took it for event-1 sent again.
+          expect(answers).toMatchObject([{ errorCode: 0, baseOffset: '1' }]);
+          expect(await allStored(topic)).toEqual(['event-0', 'event-1']);
+        }),
+      240_000,
+    );
+
+    test(
+      'with the adapter the next event is stored, and the rejected one when it is sent again',
+      () =>
+        withCleanup(async (defer) => {
+          const topic = 'cn.safe-two.events';
+          const proxy = await prepare(topic);
+          const [account = ''] = accountsOn(0);
+          const bus = busOf(kafka.proxied, { requestTimeoutMs: 5_000, sendDeadlineMs: 6_000 });
+          defer(() => bus.close(2_000));
+          const publish = (id: string) => bus.publish([record(topic, account, id)]).then(() => true);
+          await waitFor(() => publish('event-0'), longer);
+          await withoutAnswers(proxy, () => expect(publish('event-1')).rejects.toMatchObject({ code: 'unavailable' }));
+          await waitFor(() => publish('event-2'), longer);
+          await waitFor(() => publish('event-1'), longer);
+          const ids = await allStored(topic);
+          expect(new Set(ids)).toEqual(new Set(['event-0', 'event-1', 'event-2']));
+          // Duplicates are allowed, and show that the first event-1 had arrived although its answer was lost.
+          expect(ids.filter((id) => id === 'event-1').length).toBeGreaterThan(1);
+        }),
+      240_000,
+    );
   });
 });

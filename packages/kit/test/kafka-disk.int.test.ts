@@ -7,6 +7,7 @@ import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
 import { flushedPerMessage, type RunningKafka, smallDisk, startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
 import { sql } from 'kysely';
+import { testTiming } from './kafka-bus-module.ts';
 import { heardConsumer, heardRelay, listenIn, openStages, takeSteps } from './kafka-stage.ts';
 
 const patience = 150_000;
@@ -58,6 +59,8 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'a broker on a small disk
           return depth > 0 && age > 0;
         });
 
+        // Away for longer than a consumer may be silent while the brokers answer.
+        await wait(testTiming.watchdogMs / 2);
         await kafka.execute(['rm', `${smallDisk}/filler`]);
         await kafka.answers();
         await quiesce(stage, patience);

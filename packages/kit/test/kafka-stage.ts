@@ -1,18 +1,17 @@
 // Scenarios of the contract suite's kind on brokers that a test commands.
 import { join } from 'node:path';
 import { createKafkaAdmin } from '@meridian/kit/events/kafka-admin.ts';
-import { createKafkaBus, type KafkaBusOptions } from '@meridian/kit/events/kafka-bus.ts';
 import { createKafkaClient, type KafkaConnection } from '@meridian/kit/events/kafka-client.ts';
 import { ensureTopics } from '@meridian/kit/events/kafka-topics.ts';
 import { createRelay } from '@meridian/kit/events/relay.ts';
 import type { TopicDeclaration } from '@meridian/kit/events/topics.ts';
 import { wait } from '@meridian/kit/events/wait.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
+import { allClosed } from '@meridian/testkit/cleanup.ts';
 import { openOwnServer } from '@meridian/testkit/event-bus/own-server.ts';
-import { consumerOf, log, newMetrics, now, region, takeStep } from '@meridian/testkit/event-bus/parts.ts';
-import { newAccount, openStage, type Stage } from '@meridian/testkit/event-bus/stage.ts';
+import { consumerOf, log, newMetrics, region, takeStep } from '@meridian/testkit/event-bus/parts.ts';
+import { newAccount, playOnStage, type Stage } from '@meridian/testkit/event-bus/stage.ts';
 import type { Transport } from '@meridian/testkit/event-bus/transport.ts';
-import { testTiming } from './kafka-bus-module.ts';
 
 export const declared = (name: string, partitions = 4): TopicDeclaration => ({
   name,
@@ -20,22 +19,6 @@ export const declared = (name: string, partitions = 4): TopicDeclaration => ({
   retentionMs: -1,
   cleanup: 'delete',
 });
-
-/** A bus of a test; `onFatal` fails the run unless the test expects it. */
-export const busOf = (brokers: readonly string[], options: Partial<KafkaBusOptions> = {}) =>
-  createKafkaBus({
-    brokers,
-    clientId: 'test',
-    log,
-    now,
-    requestTimeoutMs: 5_000,
-    sendDeadlineMs: 10_000,
-    timing: testTiming,
-    onFatal: (error) => {
-      throw error;
-    },
-    ...options,
-  });
 
 export const adminOf = (brokers: readonly string[], ssl?: KafkaConnection['ssl']) =>
   createKafkaAdmin(createKafkaClient({ brokers, clientId: 'test', log, requestTimeoutMs: 5_000, ...(ssl && { ssl }) }));
@@ -104,20 +87,10 @@ export const openStages = async (brokers: readonly string[], partitions = 4, ssl
     transport,
     declareTopics,
     onStage: async (play: (stage: Stage) => Promise<void>, options: { undeclared?: boolean } = {}) => {
-      const stage = await openStage(
-        server,
-        options.undeclared ? { ...transport, declareTopics: async () => undefined } : transport,
-      );
-      try {
-        await play(stage);
-      } finally {
-        await stage.close();
-      }
+      const declaring = options.undeclared ? { ...transport, declareTopics: async () => undefined } : transport;
+      await playOnStage(server, declaring, play);
     },
-    stop: async () => {
-      await admin.close(2_000);
-      await server.stop();
-    },
+    stop: () => allClosed([admin.close(2_000), server.stop()]),
   };
 };
 

@@ -34,7 +34,7 @@ await runService({
     ];
     return {
       addresses: { public: 'http://127.0.0.1:1' },
-      stopWithinMs: 500,
+      stopWithinMs: mode === 'stuck' ? 500 : 60_000,
       stop: async () => {
         clearInterval(alive);
         await stopInOrder(steps, log);

@@ -1,11 +1,17 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
 
 const launch = (mode: string) => {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./run-demo.ts', import.meta.url)), mode], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  children.push(child);
   const output = { out: '', err: '' };
   const { promise: up, resolve } = Promise.withResolvers<void>();
   child.stdout.on('data', (chunk: Buffer) => {

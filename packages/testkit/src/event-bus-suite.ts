@@ -6,7 +6,7 @@ import { deliveryContract } from './event-bus/delivery-contract.ts';
 import { type OwnServer, openOwnServer } from './event-bus/own-server.ts';
 import { parkingContract } from './event-bus/parking-contract.ts';
 import { plantedBugs } from './event-bus/planted-bugs.ts';
-import { openStage, type Stage } from './event-bus/stage.ts';
+import { playOnStage, type Stage } from './event-bus/stage.ts';
 import type { ContractOptions, Transport } from './event-bus/transport.ts';
 
 /** What the parts of the contract get. */
@@ -37,22 +37,18 @@ export const eventBusContract = (options: ContractOptions): void => {
         return opened(transport);
       },
       patienceMs,
-      onStage: async (play) => {
-        const stage = await openStage(opened(server), opened(transport));
-        try {
-          await play(stage);
-        } finally {
-          await stage.close();
-        }
-      },
+      onStage: async (play) => playOnStage(opened(server), opened(transport), play),
     };
     beforeAll(async () => {
       server = await openOwnServer(join(process.cwd(), '.meridian', 'test'));
       transport = await options.open(server);
     }, 60_000);
     afterAll(async () => {
-      await transport?.close();
-      await server?.stop();
+      try {
+        await transport?.close();
+      } finally {
+        await server?.stop();
+      }
     }, 60_000);
 
     describe('delivery', () => deliveryContract(suite));

@@ -1,7 +1,10 @@
-/** Asks until the answer is neither undefined, null nor false; throws after `timeoutMs` (default 10 s). A throwing question is asked again. */
+/**
+ * Asks until the answer is neither undefined, null nor false; throws after `timeoutMs`. A throwing question is asked again.
+ * The default outlasts the session (30 s) of a consumer that has to join its group again.
+ */
 export const waitFor = async <T>(
   question: () => T | Promise<T>,
-  { timeoutMs = 10_000, everyMs = 20 } = {},
+  { timeoutMs = 45_000, everyMs = 20 } = {},
 ): Promise<Exclude<T, undefined | null | false>> => {
   const end = Date.now() + timeoutMs;
   let last: unknown;

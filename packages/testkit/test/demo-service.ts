@@ -1,6 +1,6 @@
 // A small service with one endpoint of every kind, to prove that the endpoint suite passes what is right and catches planted bugs.
 import { createHash } from 'node:crypto';
-import { forbidden, idOf, notFound, personText } from '@meridian/contracts/common.ts';
+import { forbidden, idOf, notFound, pageQuery, personText } from '@meridian/contracts/common.ts';
 import { endpoint } from '@meridian/contracts/endpoint.ts';
 import { createServiceVerifier } from '@meridian/kit/auth/service-verifier.ts';
 import { createStaffVerifier } from '@meridian/kit/auth/staff-verifier.ts';
@@ -9,7 +9,9 @@ import { createDatabase } from '@meridian/kit/db/database.ts';
 import { migrate } from '@meridian/kit/db/migrate.ts';
 import type { KitSchema } from '@meridian/kit/db/schema.ts';
 import type { UserAuth } from '@meridian/kit/http/authenticate.ts';
+import { readCursor, timePlace } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import { createRegionWall } from '@meridian/kit/http/region-wall.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { createServer } from '@meridian/kit/http/server.ts';
 import { newId } from '@meridian/kit/ids.ts';
@@ -82,10 +84,7 @@ export const listNotes = endpoint({
   path: '/staff/v1/notes',
   summary: 'List',
   auth: { kind: 'staff', roles: ['reviewer'] },
-  query: z.strictObject({
-    limit: z.coerce.number().int().min(1).max(10).default(5),
-    state: z.enum(['open', 'done']).optional(),
-  }),
+  query: pageQuery.extend({ state: z.enum(['open', 'done']).optional() }),
   answers: { 200: z.strictObject({ items: z.array(note) }) },
   problems: [],
 });
@@ -125,8 +124,10 @@ export type Bug =
   | 'forgets to authenticate'
   | 'accepts anything'
   | 'links notes of others'
+  | "looks up another region's ids"
   | 'believes any sender'
-  | 'reads the bytes before the proof';
+  | 'reads the bytes before the proof'
+  | 'believes any cursor';
 
 const region = 'cn';
 
@@ -163,6 +164,7 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
   } as const;
   const open = createServer({ ...shared, listener: 'public' });
   const inner = createServer({ ...shared, listener: 'internal' });
+  const wall = bug === "looks up another region's ids" ? () => undefined : createRegionWall(region, {});
   const find = async (id: string, accountId: string) => {
     const { rows } = await sql<{
       id: string;
@@ -184,12 +186,14 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
   );
   const bareGet = bug === 'forgets to authenticate' ? endpoint({ ...getNote, auth: { kind: 'none' } }) : getNote;
   route(open, bareGet, async ({ params, auth }) => {
+    wall(params.noteId);
     const found = await find(params.noteId, (auth as UserAuth | null)?.accountId ?? '');
     if (found === undefined && bug === 'leaks a 500') throw new Error('no rows');
     if (found === undefined && bug === 'answers undeclared') return fail(forbidden);
     return { status: 200, body: found ?? fail(notFound) };
   });
   route(open, deleteNote, async ({ params, auth }) => {
+    wall(params.noteId);
     if (bug === 'writes before it refuses')
       await sql`insert into note values (${newId('note', region, now())}, 'x', 'audit')`.execute(db.read);
     const { rows } =
@@ -199,6 +203,9 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
     return rows.length > 0 ? { status: 204 } : fail(notFound);
   });
   route(open, listNotes, async ({ query }) => {
+    if (bug === 'believes any cursor')
+      await sql`select ${Buffer.from(query.cursor ?? '', 'base64url').toString()}::bigint`.execute(db.read);
+    else readCursor(timePlace('note'), query.cursor);
     const { rows } = await sql<{ id: string; text: string }>`select id, text from note limit ${query.limit}`.execute(
       db.read,
     );
@@ -206,6 +213,7 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
   });
   route(open, linkNotes, async ({ body: { link }, auth }) => {
     for (const id of [link.from, link.to ?? link.from]) {
+      wall(id);
       const known =
         bug === 'links notes of others'
           ? await sql`select 1 from note where id = ${id}`.execute(db.read).then(({ rows }) => rows[0])
@@ -231,6 +239,7 @@ export const startDemo = async (bug?: Bug): Promise<SuiteRunning> => {
   const at = await open.listen({ host: '127.0.0.1', port: 0 });
   const within = await inner.listen({ host: '127.0.0.1', port: 0 });
   return {
+    region,
     publicUrl: at.url,
     internalUrl: within.url,
     tokens: await issuer.suiteTokens('billing', { user, otherUser: newId('acc', region, now()) }),

@@ -26,10 +26,13 @@ describe('planted bugs turn the suite red', () => {
     ['shows notes of others', getNote, /another account's id: expected 404, got 200/],
     ['links notes of others', linkNotes, /body link\/from: another account's id: expected 404, got 204/],
     ['links notes of others', linkNotes, /body link\/to: another account's id: expected 404, got 204/],
+    ["looks up another region's ids", getNote, /param noteId: an id of another region: expected 421, got 404/],
+    ["looks up another region's ids", linkNotes, /body link\/to: an id of another region: expected 421, got 404/],
     ['believes any sender', notify, /no credential: expected 403, got 204/],
     ['believes any sender', notify, /signed with another secret: expected 403, got 204/],
     ['reads the bytes before the proof', notify, /signed: half of the bytes: expected 403, got 500/],
-    ['forgets the role', listNotes, /staff without a role: expected 403, got 200/],
+    ['forgets the role', listNotes, /staff without a role: expected 403, got 400/],
+    ['believes any cursor', listNotes, /query cursor of null: expected 400, got 500/],
     ['forgets to authenticate', getNote, /no credential: expected 401, got 404/],
     ['accepts anything', createNote, /body \/text: a number: expected 400, got 201/],
   ];
@@ -54,13 +57,34 @@ describe('planted bugs turn the suite red', () => {
 
   test('a text without an upper bound is reported, in a large body too', async () => {
     const unbounded = endpoint({ ...createNote, body: z.strictObject({ text: z.string() }) });
-    expect(await failuresOf(unbounded)).toContain('body /text: has no declared upper bound');
+    expect(await failuresOf(unbounded)).toContain('body /text: has no declared bound');
     expect(await failuresOf(endpoint({ ...unbounded, maxBodyBytes: 1_048_576 }))).toContain(
-      'body /text: has no declared upper bound',
+      'body /text: has no declared bound',
     );
     const bounded = z.strictObject({ text: z.string().max(1_048_576) });
     expect(await failuresOf(endpoint({ ...unbounded, body: bounded, maxBodyBytes: 1_048_576 }))).not.toContain(
-      'body /text: has no declared upper bound',
+      'body /text: has no declared bound',
+    );
+  });
+
+  test('a whole number without a bound is reported, in the body, the query and the path', async () => {
+    const whole = z.number().int();
+    const failures = await failuresOf(
+      endpoint({
+        ...createNote,
+        path: '/v1/notes/{page}',
+        params: z.strictObject({ page: z.coerce.number().int() }),
+        query: z.strictObject({ after: z.coerce.number().int().min(0), place: z.string().regex(/^[0-9]{1,18}$/) }),
+        body: z.strictObject({
+          at: z.array(z.strictObject({ low: whole.min(0), high: whole.max(9) })),
+          few: whole.min(0).max(9),
+        }),
+      }),
+    );
+    expect(failures.filter((failure) => failure.endsWith('has no declared bound'))).toEqual(
+      ['param page', 'query after', 'body /at/0/low', 'body /at/0/high'].map(
+        (what) => `${what}: has no declared bound`,
+      ),
     );
   });
 

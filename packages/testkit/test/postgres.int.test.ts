@@ -21,6 +21,7 @@ import { startFailure } from '../src/postgres/cluster.ts';
 import { folderError } from '../src/postgres/postgres-error.ts';
 import { worksIn } from '../src/postgres/postmaster.ts';
 import { type RunningPostgres, startPostgres } from '../src/postgres/start-postgres.ts';
+import { waitFor } from '../src/wait-for.ts';
 
 const root = process.getuid?.() === 0;
 const launcher = resolve('packages/testkit/test/fixtures/launch-postgres.ts');
@@ -179,13 +180,25 @@ describe('embedded PostgreSQL', () => {
     const child = spawn(process.execPath, [launcher, dataDir], { stdio: 'ignore' });
     children.push(child);
     const half = () => existsSync(dataDir) && readdirSync(dataDir).some((name) => name.startsWith('cluster.new-'));
-    while (!half()) await new Promise((done) => setImmediate(done));
+    await waitFor(half, { timeoutMs: 30_000, everyMs: 1 });
     child.kill('SIGKILL');
     await new Promise((done) => child.once('exit', done));
     expect(existsSync(join(dataDir, 'cluster'))).toBe(false);
     const next = await start(dataDir);
     expect(await query(next.adminUrl, 'select 1 as n')).toEqual([{ n: 1 }]);
     expect(half()).toBe(false);
+  });
+
+  test('nor does what that first start left running, and still writes', async () => {
+    const dataDir = join(folder, 'data');
+    const unfinished = join(dataDir, 'cluster.new-killed');
+    mkdirSync(unfinished, { recursive: true });
+    const writing = 'i=0; while [ $i -lt 3000 ] && : > "$0/$i"; do i=$((i + 1)); done';
+    const writer = spawn('sh', ['-c', writing, unfinished], { stdio: 'ignore' });
+    children.push(writer);
+    await waitFor(() => readdirSync(unfinished).length > 0, { timeoutMs: 10_000, everyMs: 1 });
+    await start(dataDir);
+    expect(existsSync(unfinished)).toBe(false);
   });
 
   test('two data folders side by side do not know each other', async () => {

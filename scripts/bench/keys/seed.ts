@@ -34,6 +34,11 @@ export const seedKeys = async (url: string, region: string, secrets: Record<stri
          select d, k, 1, now() from unnest($1::bytea[], $2::text[]) as t(d, k)`,
         [made.map((key) => key.digest), ids],
       );
+      // As issuing a key does.
+      await client.query(
+        'insert into account_gate (account_id) select distinct unnest($1::text[]) on conflict do nothing',
+        [made.map((key) => key.accountId)],
+      );
       keys.push(...made.map((key) => ({ accountId: key.accountId, keyId: key.keyId, secret: key.key })));
     }
     for (const table of ['api_key', 'api_key_secret', 'account_gate']) await client.query(`analyze ${table}`);

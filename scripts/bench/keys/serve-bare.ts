@@ -8,6 +8,7 @@ app.post('/internal/v1/keys/verify', async () => ({
   accountId: 'acc_cn_01J00000000000000000000000',
   keyId: 'key_cn_01J00000000000000000000000',
   product: 'payg',
+  position: '0',
 }));
 answerParent(
   async (message: { readonly listen?: true }) =>

@@ -50,7 +50,7 @@ export const startBilling = async (
     overrides,
   });
   const { now, log, publish, db } = platform;
-  const metrics = createBillingMetrics(platform.metrics);
+  const metrics = createBillingMetrics(platform.metrics, profile.payment.channels);
   const deps: BillingDeps = { region: region.id, currency: profile.currency, now, publish, metrics };
   const billing: Billing = { platform, region, deps };
   const channels = createChannels(channelValues, { now, log, profile });
@@ -70,7 +70,8 @@ export const startBilling = async (
   platform.every(pollMs, 'poll orders', () => pollOrders(billing, channels));
   platform.every(proveMs, 'prove balances', () => proveAllBalances(billing));
   platform.every(cleaningMs, 'drop old channel messages', async () => {
-    await dropOldBodies(db.read, now(), cleanedAtATime);
+    const dropped = await dropOldBodies(db.read, now(), cleanedAtATime);
+    return dropped === cleanedAtATime;
   });
 
   return platform.start({

@@ -57,6 +57,19 @@ describe.each(channels)('$channel', ({ region, part, channel, currency, half }) 
     expect(await billing.rows("select 1 from ledger_transaction where source_type = 'recharge'")).toEqual([]);
   });
 
+  test("an order that the channel calls another merchant's when asked is told as an alarm and credits nothing", async () => {
+    const { accountId, orderId, orderNo } = await payable();
+    const before = await mismatches('merchant');
+    await orders.faults({ notify: { drop: true }, otherMerchant: { times: 20 } });
+    await orders.pay(orderNo);
+    await orders.pollNow();
+    await waitFor(async () => (await mismatches('merchant')) > before);
+    expect(await orders.postings(orderId)).toEqual([]);
+    await billing.control('DELETE', part);
+    await orders.pollNow();
+    await orders.becomes(accountId, orderId, 'paid');
+  });
+
   test('a second payment of a paid order is refused and alarmed; the first stays as it was booked', async () => {
     const { accountId, orderId, orderNo } = await paid();
     const before = await mismatches('second_payment');

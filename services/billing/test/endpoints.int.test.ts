@@ -73,6 +73,7 @@ endpointSuite({
     }
     const notification = notifyPaymentSample(billing, no);
     return {
+      region: billing.region,
       publicUrl: billing.api,
       internalUrl: billing.internalUrl(),
       tokens: await billing.issuer.suiteTokens('billing', { user, otherUser }),

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { fenceAccount } from '@meridian/kit/account/fence.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { sql } from 'kysely';
+import type { BillingTx } from '../src/deps.ts';
+import { lockBalance } from '../src/ledger/ledger.store.ts';
 import { createHold } from '../src/usage/create-hold.ts';
 import { expireHold } from '../src/usage/expire-hold.ts';
 import { extendHold } from '../src/usage/extend-hold.ts';
@@ -53,6 +56,17 @@ const postings = async (requestId: string) => {
     select t.kind, e.amount from ledger_transaction t join ledger_entry e on e.transaction_id = t.id
     join ledger_account a on a.id = e.ledger_account_id and a.kind = 'user_cash'
     where t.source_type = 'usage' and t.source_id = ${requestId} order by t.id`.execute(billing.db.read);
+  return rows;
+};
+
+/** What is booked for a call in all, per kind of account. */
+const sums = async (requestId: string) => {
+  const { rows } = await sql<{ account: string; amount: bigint }>`
+    select a.kind as account, sum(e.amount)::bigint as amount from ledger_transaction t
+    join ledger_entry e on e.transaction_id = t.id join ledger_account a on a.id = e.ledger_account_id
+    where t.source_type = 'usage' and t.source_id = ${requestId} group by a.kind order by a.kind`.execute(
+    billing.db.read,
+  );
   return rows;
 };
 
@@ -325,6 +339,64 @@ describe('an expired hold', () => {
     expect(await billing.unproven()).toEqual([]);
   });
 
+  test('settled late with the figures of its last report books nothing again, though a part was written off', async () => {
+    const accountId = await funded(50n);
+    const requestId = billing.newRequest();
+    await hold(accountId, requestId);
+    // Costs 130; 50 are held, a window is worth 40: 90 are charged and 40 written off.
+    await extend(requestId, usage(10, 60));
+    billing.moveClock(pastDeadline);
+    await expire(requestId);
+    const booked = [
+      { account: 'revenue', amount: 130n },
+      { account: 'user_cash', amount: -90n },
+      { account: 'write_off', amount: -40n },
+    ];
+    expect(await sums(requestId)).toEqual(booked);
+    // Not even from money that came since.
+    await billing.credit(accountId, 500n);
+    expect((await settle(requestId, usage(10, 60))).amount).toBe(90n);
+    expect(await sums(requestId)).toEqual(booked);
+    expect(await billing.balance(accountId)).toEqual({ available: 460n, held: 0n });
+  });
+
+  // Its expiry leaves arrears of 40: the figures at last cost more, the same, less, and nothing.
+  test.each([
+    [usage(10, 25), 60n],
+    [usage(10, 15), 40n],
+    [usage(10, 14), 38n],
+    [usage(0, 0), 0n],
+  ])(
+    'settled late with fewer tokens than reported gives back what was written off, then what was charged: %j',
+    async (used, cost) => {
+      const accountId = await funded(50n);
+      const requestId = billing.newRequest();
+      await hold(accountId, requestId);
+      await extend(requestId, usage(10, 60));
+      billing.moveClock(pastDeadline);
+      await expire(requestId);
+      expect((await settle(requestId, used)).amount).toBe(cost);
+      expect(await sums(requestId)).toEqual([
+        { account: 'revenue', amount: cost },
+        { account: 'user_cash', amount: -cost },
+        { account: 'write_off', amount: 0n },
+      ]);
+      expect(await billing.balance(accountId)).toEqual({ available: 50n - cost, held: 0n });
+    },
+  );
+
+  test('leaves arrears of one window only, though it is booked twice', async () => {
+    const accountId = await funded(50n);
+    const requestId = billing.newRequest();
+    await hold(accountId, requestId);
+    await extend(requestId, usage(10, 35));
+    billing.moveClock(pastDeadline);
+    await expire(requestId);
+    expect(await billing.balance(accountId)).toEqual({ available: -30n, held: 0n });
+    expect((await settle(requestId, usage(10, 60))).amount).toBe(90n);
+    expect(await billing.balance(accountId)).toEqual({ available: -40n, held: 0n });
+  });
+
   test('races with its settlement: charged once', async () => {
     for (let i = 0; i < 10; i += 1) {
       const accountId = await funded(1000n);
@@ -339,8 +411,9 @@ describe('an expired hold', () => {
 });
 
 describe('a fenced account', () => {
-  const fence = (accountId: string) =>
-    billing.run((tx) => fenceAccount(tx, { accountId, sagaId: newId('sag', 'cn', new Date()), now: new Date() }));
+  const setFence = (tx: BillingTx, accountId: string) =>
+    fenceAccount(tx, { accountId, sagaId: newId('sag', 'cn', new Date()), now: new Date() });
+  const fence = (accountId: string) => billing.run((tx) => setFence(tx, accountId));
 
   test('gets no hold and no extension; open holds settle up to their amount', async () => {
     const accountId = await funded(1000n);
@@ -356,6 +429,69 @@ describe('a fenced account', () => {
     expect((await settle(first, usage(10, 100))).amount).toBe(50n);
     expect((await settle(second, usage(10, 1))).amount).toBe(12n);
     expect(await billing.balance(accountId)).toEqual({ available: 938n, held: 0n });
+  });
+
+  describe('and an extension at the same time', () => {
+    const waiting = (event: string) =>
+      waitFor(async () => {
+        const { rows } = await sql`select 1 from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock' and wait_event = ${event}`.execute(
+          billing.db.read,
+        );
+        return rows.length > 0;
+      });
+    /** Runs `work` in a transaction that stays open until `end` is called. */
+    const open = async (work: Parameters<typeof billing.run>[0]) => {
+      const worked = Promise.withResolvers<void>();
+      const ending = Promise.withResolvers<void>();
+      const ended = billing.run(async (tx) => {
+        await work(tx);
+        worked.resolve();
+        await ending.promise;
+      });
+      await worked.promise;
+      return {
+        end: () => {
+          ending.resolve();
+          return ended;
+        },
+      };
+    };
+
+    test('the fence waits for an extension under way: none commits after it was acknowledged', async () => {
+      const accountId = await funded(1000n);
+      const requestId = billing.newRequest();
+      await hold(accountId, requestId);
+      const blocker = await open((tx) => lockBalance(tx, accountId));
+      const order: string[] = [];
+      try {
+        const extending = extend(requestId, usage(10, 20)).then(({ kind }) => order.push(kind));
+        await waiting('transactionid');
+        const fencing = fence(accountId).then(() => order.push('fenced'));
+        await Promise.race([fencing, waiting('advisory')]);
+        await blocker.end();
+        await Promise.all([extending, fencing]);
+      } finally {
+        await blocker.end();
+      }
+      expect(order).toEqual(['extended', 'fenced']);
+    });
+
+    test('an extension waits for a fence under way, and is refused', async () => {
+      const accountId = await funded(1000n);
+      const requestId = billing.newRequest();
+      await hold(accountId, requestId);
+      const fencing = await open((tx) => setFence(tx, accountId));
+      let extending: ReturnType<typeof extend> | undefined;
+      try {
+        extending = extend(requestId, usage(10, 20));
+        await Promise.race([extending, waiting('advisory')]);
+      } finally {
+        await fencing.end();
+      }
+      expect(await extending).toMatchObject({ kind: 'refused', problem: { code: 'account_cancelled' } });
+      expect(await billing.balance(accountId)).toEqual({ available: 950n, held: 50n });
+    });
   });
 
   test('settled after the deadline pays nothing more than the last report', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { ordersOf } from './support/orders.ts';
 import { startTestBilling, type TestBilling } from './support/test-billing.ts';
 
@@ -24,6 +25,15 @@ const credited = [
   { kind: 'credit', account: 'clearing', amount: '-5000000000' },
   { kind: 'credit', account: 'user_cash', amount: '5000000000' },
 ];
+
+/** What was noted of an order without an effect, in the channel's words. */
+const noted = async (orderNo: string) =>
+  (
+    await billing.rows<{ kind: string }>(
+      `select kind from channel_event where order_no = $1 and outcome = 'noted' order by received_at`,
+      [orderNo],
+    )
+  ).map(({ kind }) => kind);
 
 test('needs no real-name verification; is paid at the page of the channel and credited once', async () => {
   const accountId = accountWithEmail();
@@ -99,9 +109,16 @@ describe('code E, "unknown"', () => {
     const { orderId, orderNo } = await orders.payable(accountId);
     await orders.faults({ notify: { drop: true }, answer: { code: 'E0001', times: 1 } });
     await orders.pay(orderNo);
+    // The one answer of that kind is this order's: none of the others is asked about.
+    await billing.rows('update recharge_order set next_query_at = null where id <> $1', [orderId]);
     await orders.pollNow();
-    await billing.moveClock(6_000);
+    const queries = async () =>
+      (await billing.rows<{ queries: number }>('select queries from recharge_order where id = $1', [orderId]))[0]
+        ?.queries;
+    await waitFor(async () => (await queries()) === 1);
+    billing.moveClock(31_000);
     await orders.becomes(accountId, orderId, 'paid');
+    expect(await queries()).toBe(2);
   });
 });
 
@@ -120,19 +137,48 @@ describe('a webhook', () => {
     expect(await orders.status(accountId, orderId)).toBe('paying');
   });
 
+  test('of a payment that names no merchant credits nothing by itself: the channel is asked at once, and decides', async () => {
+    const [unpaid, paid] = [accountWithEmail(), accountWithEmail()];
+    const [claimed, done] = [await orders.payable(unpaid), await orders.payable(paid)];
+    await orders.faults({ notify: { drop: true } });
+    await orders.pay(done.orderNo);
+    // Closed here by mistake: a payment is taken all the same.
+    await billing.rows(
+      `update recharge_order set status = 'closed', closed_at = now(), next_query_at = null where id = $1`,
+      [done.orderId],
+    );
+    for (const { orderNo } of [claimed, done])
+      expect((await orders.forge(orderNo, 'without_merchant')).body).toMatchObject({ status: 200, acknowledged: true });
+    await orders.becomes(paid, done.orderId, 'paid');
+    expect(await orders.postings(done.orderId)).toEqual(credited);
+    const inquiries = async () =>
+      (await orders.requestsAbout(claimed.orderNo)).filter(({ route }) => route.endsWith('/inquiry'));
+    await waitFor(async () => (await inquiries()).length > 0);
+    expect(await orders.postings(claimed.orderId)).toEqual([]);
+    expect(await orders.status(unpaid, claimed.orderId)).toBe('paying');
+  });
+
   test('that says "in progress" neither pays nor fails the order', async () => {
     const accountId = accountWithEmail();
     const { orderId, orderNo } = await orders.payable(accountId);
-    expect((await orders.forge(orderNo, 'replay')).body).toMatchObject({ status: 200, acknowledged: true });
+    expect((await orders.forge(orderNo, 'in_progress')).body).toMatchObject({ status: 200, acknowledged: true });
+    expect(await noted(orderNo)).toEqual(['PAYMENT_NOTIFICATION:PAY_IN_PROGRESS']);
     expect(await orders.status(accountId, orderId)).toBe('paying');
     await orders.pay(orderNo);
     await orders.becomes(accountId, orderId, 'paid');
+    // Nor afterwards, late.
+    expect((await orders.forge(orderNo, 'in_progress')).body).toMatchObject({ status: 200, acknowledged: true });
+    expect(await orders.status(accountId, orderId)).toBe('paid');
     expect(await orders.postings(orderId)).toEqual(credited);
   });
 
   test('that says "closed" closes nothing by itself; the channel is asked', async () => {
     const accountId = accountWithEmail();
     const { orderId, orderNo } = await orders.payable(accountId);
+    expect((await orders.forge(orderNo, 'closed')).body).toMatchObject({ status: 200, acknowledged: true });
+    expect(await noted(orderNo)).toEqual(['PAYMENT_NOTIFICATION:ORDER_CLOSE']);
+    expect(await orders.status(accountId, orderId)).toBe('paying');
+    await orders.faults({ notify: { drop: true } });
     await billing.control('POST', `waffo/orders/${orderNo}/pay`, { action: 'decline' });
     await orders.pollNow();
     await orders.becomes(accountId, orderId, 'closed');

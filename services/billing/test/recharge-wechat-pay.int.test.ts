@@ -270,6 +270,22 @@ describe('an order that expires', () => {
     expect(await orders.postings(orderId)).toEqual(credited);
   });
 
+  test('but was paid and refunded in part is credited once, and told as an alarm', async () => {
+    const labels = '{channel="wechat_pay",reason="refund"}';
+    const before = await billing.metric('billing_channel_mismatches_total', labels);
+    const accountId = verifiedAccount();
+    await orders.faults({ notify: { drop: true } });
+    const { orderId, orderNo } = await orders.payable(accountId);
+    await orders.pay(orderNo);
+    await billing.control('POST', `wechat-pay/orders/${orderNo}/refund`, { amount: 100 });
+    billing.moveClock(past);
+    await orders.becomes(accountId, orderId, 'paid');
+    expect(await orders.postings(orderId)).toEqual(credited);
+    expect(await billing.metric('billing_channel_mismatches_total', labels)).toBe(before + 1);
+    const rows = await billing.rows('select next_query_at from recharge_order where id = $1', [orderId]);
+    expect(rows).toEqual([{ next_query_at: null }]);
+  });
+
   test('and was paid after it was closed here is credited once', async () => {
     const accountId = verifiedAccount();
     const { orderId, orderNo } = await orders.payable(accountId);

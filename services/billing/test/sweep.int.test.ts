@@ -57,4 +57,4 @@ test('a hold that always fails stays behind, told by id and code, and holds up n
   expect(await sweep()).toBe(210);
   expect(await billing.balance(accountId)).toEqual({ available: 100_000n, held: 0n });
   expect(await billing.unproven()).toEqual([]);
-}, 60_000);
+}, 180_000);

@@ -7,9 +7,12 @@ import { startTestBilling, type TestBilling } from './support/test-billing.ts';
 let billing: TestBilling;
 let accountId: string;
 const requests: string[] = [];
+const dayMs = 86_400_000;
 
 beforeAll(async () => {
   billing = await startTestBilling('cn');
+  // To noon of the next day: all charges are of one.
+  billing.moveClock(dayMs - (Date.now() % dayMs) + dayMs / 2);
   const orders = ordersOf(billing, { part: 'wechat-pay', channel: 'wechat_pay', currency: 'CNY' });
   accountId = billing.newAccount();
   billing.neighbours.verified.set(accountId, 'enterprise');

@@ -28,6 +28,8 @@ const schema = z.object({
   /** Milliseconds until the upstream must have begun to answer, and the longest silence within a stream. */
   UPSTREAM_FIRST_BYTE_MS: integer(100, 900_000).default(120_000),
   UPSTREAM_IDLE_MS: integer(100, 900_000).default(60_000),
+  /** Milliseconds that moderation gets for an answer, besides those for the size of the text. It gives up a match by itself after one second. */
+  MODERATION_TIMEOUT_MS: integer(2_000, 60_000).default(2_000),
   /** Milliseconds without an answer on key changes after which open streams end. */
   KEY_CHANGES_SILENCE_MS: integer(100, 60_000).default(10_000),
   /** Milliseconds that open streams get when the gateway stops. */

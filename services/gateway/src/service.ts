@@ -1,4 +1,5 @@
 // Composition root of the gateway: stateless, without a database.
+import { baseUrlsIn } from '@meridian/client/key-origin.ts';
 import { createOpenCalls } from '@meridian/client/open-calls.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { createStatelessPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
@@ -39,6 +40,8 @@ export const startGateway = async (
   });
   const { call, log, metrics } = platform;
   const unseen = metrics.counter('gateway_unmoderated_total', 'ALARM: calls passed without moderation', ['step']);
+  // From zero: a series that begins with its first event shows no increase.
+  for (const step of ['match', 'score'] as const) unseen.inc({ step }, 0);
   const refused = metrics.counter('gateway_refused_unmoderated_total', 'Calls refused: their text was not looked at', [
     'step',
   ]);
@@ -62,7 +65,7 @@ export const startGateway = async (
   });
   const door = {
     origin: { region, product: config.PRODUCT },
-    baseUrlOf: (id: string, product: 'payg' | 'plan') => directory[id]?.addresses.baseUrls[product],
+    baseUrlOf: baseUrlsIn(directory),
   };
 
   chatRoutes(platform.publicServer, {
@@ -77,6 +80,7 @@ export const startGateway = async (
     billingUrl,
     keyIssuanceUrl,
     moderationUrl: config.MODERATION_URL,
+    moderationTimeoutMs: config.MODERATION_TIMEOUT_MS,
     matchRoom: createMatchRoom(),
     passedUnseen: (step) => unseen.inc({ step }),
     refusedUnseen: (step) => refused.inc({ step }),

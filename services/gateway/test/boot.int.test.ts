@@ -23,7 +23,7 @@ test('a call waits for the first news of keys, so that no revocation falls betwe
   door = await startHarness({}, { mute: true });
   await door.misbehave({ chunkDelayMs: 20 });
   const answer = ask();
-  await pause(300);
+  await pause(100);
   expect(door.neighbours.verified).toEqual([]);
   // Committed before the first position is given: the long poll will never tell of it.
   door.tell({ ...door.neighbours.owner, reason: 'revoked' });

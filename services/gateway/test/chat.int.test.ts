@@ -155,6 +155,17 @@ describe('a stream', () => {
     expect(door.onlyHold()).toMatchObject({ settled: [{ outcome: 'interrupted' }], released: 0 });
   });
 
+  test('a client that goes away is charged for its tools, too; they are told with every extension', async () => {
+    await door.misbehave({ chunkDelayMs: 5 });
+    const tools = [{ type: 'function', function: { name: 'f', description: 'x'.repeat(40_000) } }];
+    for await (const _ of await streamOf('write 5000 words', { tools })) if (door.onlyHold().extended.length > 0) break;
+    await waitFor(() => door.onlyHold().settled.length === 1);
+    const { extended, settled } = door.onlyHold();
+    for (const { promptTokens } of [extended[0]!.soFar, settled[0]!.usage])
+      expect(promptTokens).toBeGreaterThan(10_000);
+    expect(door.neighbours.verified[0]?.tokensEstimate).toBeGreaterThan(10_000);
+  });
+
   test('an upstream that breaks off is told as a final error and settled once, as interrupted', async () => {
     await door.misbehave({ breakStreamAfter: 5 });
     const error = await errorOf(streamOf('write 100 words').then(collect));
@@ -176,10 +187,9 @@ describe('a stream', () => {
     await waitFor(() => door.onlyHold().settled.length === 1);
   });
 
-  test('a revoked key ends its streams within a second', async () => {
+  test('a revoked key ends its streams', async () => {
     await door.misbehave({ chunkDelayMs: 20 });
     const { accountId, keyId } = door.neighbours.owner;
-    let cutAt = 0;
     const error = await errorOf(
       (async () => {
         let seen = 0;
@@ -189,15 +199,28 @@ describe('a stream', () => {
           door.tell({ accountId, keyId: 'key_cn_01ARZ3NDEKTSV4RRFFQ69G5FAX', reason: 'revoked' });
           door.tell({ accountId, keyId: null, reason: 'exhausted' });
           door.tell({ accountId, keyId, reason: 'revoked' });
-          cutAt = performance.now();
         }
       })(),
     );
-    expect(performance.now() - cutAt).toBeLessThan(1_000);
     expect(error).toMatchObject({ code: 'key_revoked' });
     await waitFor(() => door.onlyHold().settled.length === 1);
     expect(door.onlyHold().settled[0]?.outcome).toBe('interrupted');
   });
+});
+
+test('a rotation that is heard of late ends the calls with the old secret and none with the new one', async () => {
+  await door.misbehave({ chunkDelayMs: 20 });
+  const old = await streamOf('write 5000 words');
+  door.neighbours.mute = true;
+  door.tell({ ...door.neighbours.owner, reason: 'rotated' });
+  let ended = false;
+  const fresh = collect(await streamOf('write 400 words')).finally(() => {
+    ended = true;
+  });
+  door.neighbours.mute = false;
+  expect(await errorOf(collect(old))).toMatchObject({ code: 'key_revoked' });
+  expect(ended).toBe(false);
+  expect((await fresh).text.split(' ')).toHaveLength(400);
 });
 
 describe('who may not', () => {
@@ -218,7 +241,12 @@ describe('who may not', () => {
   test('a key of the other product, or no key at all, asks no service either', async () => {
     const plan = await errorOf(door.client(lookalike('tp', 'cn')).models.list());
     expect(plan).toMatchObject({ status: 401, code: 'key_product_mismatch' });
-    for (const key of ['sk-something', lookalike('sk', 'mars'), `${door.key.slice(0, -9)}!00000000`]) {
+    for (const key of [
+      'sk-something',
+      lookalike('sk', 'mars'),
+      lookalike('sk', 'constructor'),
+      `${door.key.slice(0, -9)}!00000000`,
+    ]) {
       const error = await errorOf(door.client(key).chat.completions.create({ model, messages: messages('x') }));
       expect(error).toMatchObject({ status: 401, code: 'key_invalid' });
     }

@@ -12,6 +12,7 @@ endpointSuite({
   start: async () => {
     const door = await startHarness();
     return {
+      region: door.region,
       publicUrl: door.gateway.publicUrl,
       internalUrl: door.gateway.internalUrl,
       tokens: { user: '', staffWith: none, service: none },

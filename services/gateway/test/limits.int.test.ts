@@ -24,20 +24,19 @@ const open = async (text = 'write 5000 words') => {
     }
     return undefined;
   })();
-  return { ended, chunks: () => chunks };
+  return { ended, chunks: () => chunks, leave: () => stream.controller.abort() };
 };
 
 describe('limits', () => {
   test('without news of keys for too long an open stream ends and is settled; a new call is verified and served', async () => {
-    door = await startHarness({ KEY_CHANGES_SILENCE_MS: '400' });
-    await waitFor(() => door!.neighbours.polls > 0);
+    // Polls wait for half of it: an idle one that is answered is no silence.
+    door = await startHarness({ KEY_CHANGES_SILENCE_MS: '4000' });
     await door.misbehave({ chunkDelayMs: 20 });
+    // Longer than any machine takes for what follows.
+    const { ended, chunks } = await open('write 100000 words');
+    await waitFor(() => chunks() > 5);
     door.neighbours.mute = true;
-    const { ended, chunks } = await open();
-    const began = performance.now();
     expect(await ended).toMatchObject({ code: 'unavailable' });
-    expect(performance.now() - began).toBeLessThan(6_000);
-    expect(chunks()).toBeGreaterThan(5);
     await waitFor(() => door!.onlyHold().settled.length === 1);
     expect(door.onlyHold().settled[0]?.outcome).toBe('interrupted');
     await door.misbehave({});
@@ -50,33 +49,49 @@ describe('limits', () => {
   test('more calls than there are places are 503 with Retry-After', async () => {
     door = await startHarness({ MAX_STREAMS: '1' });
     await door.misbehave({ chunkDelayMs: 20 });
-    const first = await open('write 60 words');
+    // Longer than any machine takes for what follows: it holds its place until its client leaves.
+    const first = await open('write 100000 words');
     const refused = await door
       .client()
       .chat.completions.create({ model, messages: [{ role: 'user', content: 'x' }] })
       .catch((error: unknown) => error);
     expect(refused).toMatchObject({ status: 503, code: 'unavailable' });
+    const before = first.chunks();
+    await waitFor(() => first.chunks() > before);
+    first.leave();
     expect(await first.ended).toBeUndefined();
     await waitFor(() => door!.onlyHold().settled.length === 1);
     await door.misbehave({});
-    const answer = await door
-      .client()
-      .chat.completions.create({ model, messages: [{ role: 'user', content: 'say: hi' }] });
-    expect(answer.choices[0]?.message.content).toBe('hi');
+    await waitFor(async () => {
+      const answer = await door!
+        .client()
+        .chat.completions.create({ model, messages: [{ role: 'user', content: 'say: hi' }] })
+        .catch(() => undefined);
+      return answer?.choices[0]?.message.content === 'hi';
+    });
   });
 
-  test('stopping lets a stream go on for a while, then cuts and settles it', async () => {
-    door = await startHarness({ DRAIN_MS: '500' });
+  test('stopping lets a stream come to its end in the time it has', async () => {
+    door = await startHarness({ DRAIN_MS: '60000' });
     await door.misbehave({ chunkDelayMs: 20 });
-    const { ended, chunks } = await open();
+    const { ended, chunks } = await open('write 400 words');
     await waitFor(() => chunks() > 3);
     const before = chunks();
+    await door.stopGateway();
+    expect(await ended).toBeUndefined();
+    expect(chunks()).toBeGreaterThan(before);
+    expect(door.onlyHold().settled).toMatchObject([{ outcome: 'completed' }]);
+  });
+
+  test('stopping cuts and settles a stream that goes on beyond that, not before', async () => {
+    door = await startHarness({ DRAIN_MS: '500' });
+    await door.misbehave({ chunkDelayMs: 20 });
+    const { ended, chunks } = await open('write 100000 words');
+    await waitFor(() => chunks() > 3);
     const began = performance.now();
     await door.stopGateway();
     expect(performance.now() - began).toBeGreaterThan(450);
-    expect(performance.now() - began).toBeLessThan(5_000);
     expect(await ended).toMatchObject({ code: 'unavailable' });
-    expect(chunks()).toBeGreaterThan(before + 3);
     expect(door.onlyHold().settled).toMatchObject([{ outcome: 'interrupted' }]);
   });
 

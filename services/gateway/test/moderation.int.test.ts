@@ -1,5 +1,6 @@
 // What moderation does not see must not pass, unless moderation is down; and no caller can make it seem down.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { unheardAlarms } from '@meridian/testkit/service/unheard-alarms.ts';
 import OpenAI from 'openai';
 import { type Harness, model, startHarness, waitFor } from './harness.ts';
 
@@ -18,11 +19,18 @@ const refusalOf = async (work: Promise<unknown>) => {
   if (!(error instanceof OpenAI.APIError)) throw error;
   return error;
 };
+const metrics = async () => (await fetch(`${door.gateway.internalUrl}/metrics`)).text();
 const counted = async (name: string, step: string) => {
-  const text = await (await fetch(`${door.gateway.internalUrl}/metrics`)).text();
+  const text = await metrics();
   return Number(new RegExp(`${name}\\{step="${step}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
 };
 const hit = { ruleId: 'r1', version: 1, fingerprint: 'a'.repeat(64), offset: 0 };
+
+test('every alarm of the gateway is watched by a rule, from the start', async () => {
+  const told = await metrics();
+  expect(unheardAlarms(told, 'gateway_')).toEqual([]);
+  for (const step of ['match', 'score']) expect(told).toContain(`gateway_unmoderated_total{step="${step}"} 0`);
+});
 
 describe('a prompt as large as a call can be', () => {
   test.each([
@@ -45,6 +53,16 @@ describe('a prompt as large as a call can be', () => {
     expect(offsets).toHaveLength(200);
     expect(Math.max(...offsets)).toBeLessThan(120);
   });
+});
+
+test('tools and schemas are matched beside what is said', async () => {
+  await door.client().chat.completions.create({
+    model,
+    messages: [{ role: 'user', content: 'hello' }],
+    tools: [{ type: 'function', function: { name: 'f', description: 'neutral words' } }],
+    max_tokens: 1,
+  });
+  expect(door.neighbours.matched).toEqual([['hello', expect.stringContaining('neutral words')]]);
 });
 
 describe('what moderation refuses to look at', () => {
@@ -73,18 +91,42 @@ describe('what moderation refuses to look at', () => {
   });
 });
 
-test('moderation that says nothing in time is down: the call passes, counted', async () => {
-  const before = await counted('gateway_unmoderated_total', 'match');
-  door.neighbours.matching = 'silent';
-  const answer = await ask('say: hello');
-  expect(answer.choices[0]?.message.content).toBe('hello');
-  expect(await counted('gateway_unmoderated_total', 'match')).toBe(before + 1);
-});
-
 test('a key that turns out bad ends the matching of its text', async () => {
   door.neighbours.matching = 'silent';
   door.neighbours.refusals.set(door.key, { code: 'key_revoked' });
   expect(await refusalOf(ask('of a bad key'))).toMatchObject({ code: 'key_revoked' });
-  // Long before the gateway would give up waiting by itself.
-  await waitFor(() => door.neighbours.hungUp.includes('of a bad key'), 1_500);
+  // Long before the gateway gives up waiting by itself.
+  await waitFor(() => door.neighbours.hungUp.includes('of a bad key'));
+});
+
+describe('moderation that does not answer in time', () => {
+  beforeAll(async () => {
+    await door.stop();
+    door = await startHarness({ MODERATION_TIMEOUT_MS: '5000' });
+  });
+
+  test('moderation that says nothing in time is down: the call passes, counted', async () => {
+    const before = await counted('gateway_unmoderated_total', 'match');
+    door.neighbours.matching = 'silent';
+    const answer = await ask('say: hello');
+    expect(answer.choices[0]?.message.content).toBe('hello');
+    expect(await counted('gateway_unmoderated_total', 'match')).toBe(before + 1);
+  });
+
+  test.each(['unavailable', 'silent'] as const)(
+    'a text with hits is refused and counted when moderation is %s for its score; nothing is held',
+    async (scoring) => {
+      const [refused, passed] = [
+        await counted('gateway_refused_unmoderated_total', 'score'),
+        await counted('gateway_unmoderated_total', 'score'),
+      ];
+      Object.assign(door.neighbours, { hits: [hit], scoring });
+      const error = await refusalOf(ask('hello'));
+      expect(error).toMatchObject({ status: 503, code: 'unavailable' });
+      expect(error.headers?.get('retry-after')).toBe('1');
+      expect(door.neighbours.holds.size).toBe(0);
+      expect(await counted('gateway_refused_unmoderated_total', 'score')).toBe(refused + 1);
+      expect(await counted('gateway_unmoderated_total', 'score')).toBe(passed);
+    },
+  );
 });

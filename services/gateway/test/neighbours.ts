@@ -66,6 +66,8 @@ export const startNeighbours = async (options: {
     /** First texts of questions whose sender hung up before they were answered. */
     hungUp: [] as (string | undefined)[],
     scored: [] as Body<typeof scoreHits>[],
+    /** What moderation does with hits. */
+    scoring: 'well' as 'well' | 'unavailable' | 'silent',
     hits: [] as Hit[],
     score: { verdict: 'pass' } as Score,
     holds: new Map<string, HoldRecord>(),
@@ -113,21 +115,25 @@ export const startNeighbours = async (options: {
     const limited = rates && { rates };
     if (refusal) return { status: 200, body: { valid: false, refusal, ...limited } };
     const reserved = rates && { rates, reservedAt: now().toISOString() };
-    return { status: 200, body: { valid: true, ...owner, product: body.product, ...reserved } };
+    return {
+      status: 200,
+      body: { valid: true, ...owner, product: body.product, position: String(state.changes.length), ...reserved },
+    };
   });
   route(keys, reportKeyUsage, async ({ body }) => {
     up('key-issuance');
     state.reported.push(body);
     return { status: 204 };
   });
-  route(keys, listKeyChanges, async ({ query }) => {
+  route(keys, listKeyChanges, async ({ query, reply }) => {
     up('key-issuance');
     state.polls += 1;
     const after = query.after === undefined ? state.changes.length : Number(query.after);
     const until = Date.now() + query.wait * 1_000;
-    while (query.after !== undefined && (state.mute || state.changes.length <= after) && Date.now() < until)
+    const nothingNew = () => query.after !== undefined && state.changes.length <= after && Date.now() < until;
+    // A poll that was hung up waits no more: it would keep the process from ending.
+    while (!reply.raw.destroyed && (state.mute || nothingNew()))
       await Promise.race([wake.promise, new Promise((resolve) => setTimeout(resolve, 20))]);
-    while (state.mute) await new Promise((resolve) => setTimeout(resolve, 20));
     return { status: 200, body: { position: String(state.changes.length), changes: state.changes.slice(after) } };
   });
 
@@ -146,9 +152,11 @@ export const startNeighbours = async (options: {
     if (state.matching === 'too costly') fail(textTooCostly);
     return { status: 200, body: { hits: state.hits } };
   });
-  route(moderation, scoreHits, async ({ body }) => {
+  route(moderation, scoreHits, async ({ body, reply }) => {
     up('moderation');
     state.scored.push(body);
+    if (state.scoring === 'unavailable') fail(unavailable, { retryAfter: 1 });
+    while (state.scoring === 'silent' && !reply.raw.destroyed) await new Promise((resolve) => setTimeout(resolve, 10));
     return { status: 200, body: state.score };
   });
 
@@ -208,20 +216,21 @@ export const startNeighbours = async (options: {
         matching: 'well',
         hungUp: [],
         scored: [],
+        scoring: 'well',
         hits: [],
         score: { verdict: 'pass' },
       });
       Object.assign(state, { refuseHold: false, refuseExtend: false, failSettle: 0, mute: false, polls: 0 });
     },
     /** A change that gateways hear of at once. */
-    tell: (change: Changes[number]) => {
-      state.changes.push(change);
+    tell: (change: Omit<Changes[number], 'position'>) => {
+      state.changes.push({ position: String(state.changes.length + 1), ...change });
       wake.resolve();
       wake = Promise.withResolvers();
     },
     stop: async () => {
       state.mute = false;
-      state.matching = 'well';
+      Object.assign(state, { matching: 'well', scoring: 'well' });
       await Promise.all(Object.values(servers).map((server) => server.close()));
     },
   };

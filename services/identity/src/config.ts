@@ -24,11 +24,16 @@ const variables = z.object({
   SIGNING_KEY_SECRET: secret,
   /** A second code to the same number or address only after this time. Carriers allow one a minute; a sandbox need not wait. */
   CODE_RESEND_SECONDS: integer(1, 600).default(60),
-  /** Codes sent on request of one network (/24 or /64). */
+  /** Codes sent on request of one address (IPv6: one /64). */
+  CODES_PER_ADDRESS_HOUR: integer(1, 1_000_000).default(20),
+  CODES_PER_ADDRESS_DAY: integer(1, 1_000_000).default(100),
+  /** Codes sent on request of one network (/24 or /48). */
   CODES_PER_NETWORK_HOUR: integer(1, 1_000_000).default(60),
   CODES_PER_NETWORK_DAY: integer(1, 1_000_000).default(300),
   /** Codes that one network may ask for in an hour before a captcha is demanded of it. */
   CODES_BEFORE_CAPTCHA: integer(0, 1_000_000).default(5),
+  /** Codes that the whole region may be asked for in an hour without a captcha; a tenth of CODES_PER_HOUR if not given. */
+  CODES_CAPTCHA_FREE_PER_HOUR: integer(0, 10_000_000).optional(),
   CAPTCHA_ENDPOINT: url('http', 'https'),
   CAPTCHA_SECRET: secret,
   /** The spend breaker: codes of the whole region. */

@@ -12,6 +12,7 @@ import type { IdentitySchema } from './db/schema.ts';
 import type { Passwords } from './factors/passwords.ts';
 import type { AccessTokens } from './keys/access-token.ts';
 import type { KeyRing } from './keys/key-ring.ts';
+import type { CountLogin } from './logins/count-logins.ts';
 import type { LoginSecrets } from './logins/login-secrets.ts';
 import type { LoginProviders } from './providers/registry.ts';
 import type { Device, DeviceRequest } from './sessions/device.ts';
@@ -47,6 +48,7 @@ export type IdentityDeps = FromPlatform & {
   /** Accounts elsewhere, as the profile names them. */
   readonly loginProviders: LoginProviders;
   readonly loginSecrets: LoginSecrets;
+  readonly countLogin: CountLogin;
   /** Internal listeners of the services that take part in a cancellation. */
   readonly addresses: Addresses;
 };

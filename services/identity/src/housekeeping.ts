@@ -4,15 +4,18 @@ import { openSagas } from './cancellation/cancellation.store.ts';
 import { overdueMs } from './cancellation/cancellation.ts';
 import { sweepFences } from './cancellation/drive-fences.ts';
 import { sweepLeftovers } from './cancellation/personal-tables.ts';
+import { createErasureProof } from './cancellation/prove-erasure.ts';
 import { deleteOldCodes } from './codes/code.store.ts';
 import { deleteOldCounts } from './codes/limit.store.ts';
 import type { IdentityDeps } from './deps.ts';
 import { deleteOldPending } from './factors/factor.store.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { noticeChannels } from './notices/notice.ts';
 import { sendNotices } from './notices/send-notices.ts';
 import { deleteOldChallenges } from './passkeys/passkey.store.ts';
 import { deleteOldSessions } from './recovery/last-seen.ts';
 import { deleteOldRecoveries } from './recovery/recovery.store.ts';
+import { tellOfTickets } from './recovery/tell-of-ticket.ts';
 import { deleteOldTickets } from './recovery/ticket.store.ts';
 import { deleteExpiredLogs } from './security-log/security-log.store.ts';
 import { deleteOldSignIns } from './staff/staff.store.ts';
@@ -26,14 +29,10 @@ export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buf
     help: 'Cancellations that have not ended; overdue ones need a person',
     labelNames: ['state'],
   });
-  const leftovers = serviceGauge(metrics, {
-    name: 'identity_erasure_leftovers',
-    help: 'ALARM: rows of erased accounts in tables that must hold none',
-    labelNames: ['table'],
-  });
 
   every(500, 'fences', () => sweepFences(deps));
-  every(500, 'notices', () => sendNotices(deps));
+  every(500, 'tickets', () => tellOfTickets(deps));
+  for (const channel of noticeChannels) every(500, `notices by ${channel}`, () => sendNotices(deps, channel));
   every(minute, 'signing keys', async () => {
     if (await db.transaction((tx) => rotateSigningKeys(tx, deps))) log.info('another signing key is in use');
   });
@@ -56,10 +55,6 @@ export const housekeeping = (deps: IdentityDeps & { readonly signingKeySeal: Buf
     // However much has come of age since the last time: a log kept too long breaks what the profile promises.
     while (await db.transaction((tx) => deleteExpiredLogs(tx, now(), months)));
   });
-  every(60 * minute, 'erasure proof', async () => {
-    leftovers.reset();
-    const left = await sweepLeftovers(db.read);
-    for (const [table, count] of Object.entries(left)) leftovers.set({ table }, count);
-    if (Object.keys(left).length > 0) log.error({ left }, 'rows of erased accounts were found');
-  });
+  const sweep = () => sweepLeftovers(db.read);
+  every(60 * minute, 'erasure proof', createErasureProof({ sweep, now, log, metrics }));
 };

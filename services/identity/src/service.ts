@@ -8,6 +8,7 @@ import { makeFencesDue } from './cancellation/cancellation.store.ts';
 import { cancellationReactions } from './cancellation/cancellations.reactions.ts';
 import { cancellationRoutes } from './cancellation/cancellations.routes.ts';
 import { createCaptcha } from './captcha/captcha.ts';
+import { codePurposes } from './codes/code.ts';
 import { createCodeSecrets } from './codes/code-secrets.ts';
 import { codeRoutes } from './codes/codes.routes.ts';
 import { createDelivery } from './codes/delivery.ts';
@@ -27,6 +28,7 @@ import { jwksRoutes } from './keys/jwks.routes.ts';
 import { createKeyRing } from './keys/key-ring.ts';
 import { metadataRoutes } from './keys/metadata.routes.ts';
 import { rotateSigningKeys } from './keys/rotate-signing-keys.ts';
+import { createLoginCounter } from './logins/count-logins.ts';
 import { loginRoutes } from './logins/login-feature.ts';
 import { createLoginSecrets } from './logins/login-secrets.ts';
 import { migrations } from './migrations.ts';
@@ -69,6 +71,8 @@ const buildDeps = (
     help: 'One-time codes that were found right; its rate beside identity_codes_sent_total falls under SMS pumping',
     labelNames: ['purpose'],
   });
+  // There from the start: without a series there is no rate to compare with that of codes sent, and the alert would be silent where nobody enters any.
+  for (const purpose of codePurposes) verified.inc({ purpose }, 0);
   const stopped = serviceCounter(metrics, {
     name: 'identity_codes_stopped_total',
     help: 'ALARM: codes and notices refused by the spend breaker of the region',
@@ -90,6 +94,13 @@ const buildDeps = (
       resendSeconds: config.CODE_RESEND_SECONDS,
       identifier: identifierWindows(config.CODE_RESEND_SECONDS),
       beforeCaptcha: [{ seconds: 3_600, max: config.CODES_BEFORE_CAPTCHA }],
+      captchaFree: [
+        { seconds: 3_600, max: config.CODES_CAPTCHA_FREE_PER_HOUR ?? Math.floor(config.CODES_PER_HOUR / 10) },
+      ],
+      address: [
+        { seconds: 3_600, max: config.CODES_PER_ADDRESS_HOUR },
+        { seconds: 86_400, max: config.CODES_PER_ADDRESS_DAY },
+      ],
       network: [
         { seconds: 3_600, max: config.CODES_PER_NETWORK_HOUR },
         { seconds: 86_400, max: config.CODES_PER_NETWORK_DAY },
@@ -116,6 +127,7 @@ const buildDeps = (
       log,
     }),
     loginProviders: makeProviders(config.makeProviders, { now }),
+    countLogin: createLoginCounter(metrics, config.makeProviders.keys()),
     loginSecrets: createLoginSecrets(config.IDENTIFIER_PEPPER, config.CONTACT_KEY),
     addresses: {
       'key-issuance': config.KEY_ISSUANCE_URL,

@@ -189,6 +189,26 @@ describe.each([
     expect((await add(token, stand.identifiers[kind]())).kind).toBe(kind);
   });
 
+  test('for a day the code to a new address is no proof within a session; that of the one the account began with is', async () => {
+    const [first, second] = [stand.identifiers[kind](), stand.identifiers[kind]()];
+    const { accessToken, refreshToken } = await stand.signIn(first);
+    await add(accessToken, second);
+    stand.moveClock(61_000);
+    const prove = async (token: string, identifier: Identifier) =>
+      stand.ask(reauthenticate, {
+        token,
+        body: { method: 'code', ...(await stand.codeFor(identifier, 'reauthenticate')) },
+      });
+    expect(await problemOf(prove(accessToken, second))).toMatchObject({
+      code: 'reauthentication_required',
+      status: 403,
+    });
+    expect((await prove(accessToken, first)).status).toBe(200);
+    stand.moveClock(24 * 3_600_000);
+    const token = (await stand.ask(refreshSession, { body: { refreshToken } })).body.accessToken;
+    expect((await prove(token, second)).status).toBe(200);
+  });
+
   test('binding an address that belongs to another account never merges', async () => {
     const taken = stand.identifiers[kind]();
     const owner = await stand.signIn(taken);

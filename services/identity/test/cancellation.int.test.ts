@@ -1,18 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { accountErased } from '@meridian/contracts/events/lifecycle.ts';
-import {
-  cancelAccount,
-  cancellationPreview,
-  createSession,
-  getAccount,
-  getCancellation,
-  refreshSession,
-} from '@meridian/contracts/identity.ts';
-import { createDatabase } from '@meridian/kit/db/database.ts';
-import { newId } from '@meridian/kit/ids.ts';
-import { createLog } from '@meridian/kit/telemetry/log.ts';
-import { personalTables, sweepLeftovers } from '../src/cancellation/personal-tables.ts';
-import type { IdentitySchema } from '../src/db/schema.ts';
+import { cancelAccount, createSession, getAccount, refreshSession, setPassword } from '@meridian/contracts/identity.ts';
+import { cancelling } from './support/cancelling.ts';
+import { someoneWaits } from './support/lock-wait.ts';
 import { others } from './support/participants.ts';
 import { problemOf, type Stand, startStand, waitFor } from './support/stand.ts';
 
@@ -30,36 +19,7 @@ describe('cancellation', () => {
 
   type Person = Awaited<ReturnType<Stand['signIn']>>;
   const newPerson = () => stand.signIn(stand.identifiers.phone());
-  const preview = async (person: Person) => (await stand.ask(cancellationPreview, { token: person.accessToken })).body;
-  /** An answer as kit keeps it for a repeated request. */
-  const keepAnswer = (accountId: string) =>
-    stand.pool.query(
-      `insert into idempotency_key (scope, key, request_hash, state, status, body, expires_at)
-       values ($1, 'k', 'h', 'done', 201, 'sealed', now() + interval '1 day')`,
-      [`user:${accountId}`],
-    );
-  /** Everything a cancellation needs, and the call itself. */
-  const prepare = async (person: Person) => {
-    stand.moveClock(61_000);
-    const code = await stand.codeFor(person.identifier, 'reauthenticate');
-    const { consequencesVersion } = await preview(person);
-    return { body: { ...code, consequencesVersion }, token: person.accessToken };
-  };
-  const cancel = async (person: Person) => stand.ask(cancelAccount, await prepare(person));
-  const status = async (receiptToken: string) => (await stand.ask(getCancellation, { body: { receiptToken } })).body;
-  const answerErasure = async (sagaId: string, accountId: string, except?: string) => {
-    for (const service of others.filter((name) => name !== except))
-      await stand.publishAs(service, accountErased, accountId, {
-        sagaId,
-        service,
-        erased: { rows: 3 },
-        retained:
-          service === 'billing'
-            ? [{ class: 'payments', count: 2, basis: 'E-Commerce Law, article 31', until: '2029-12-31' }]
-            : [],
-      });
-  };
-  const typesOf = async (accountId: string) => (await stand.published(accountId)).map((event) => event.type);
+  const { preview, prepare, cancel, status, typesOf } = cancelling(() => stand);
 
   test('the preview tells what would be lost, and its version changes with it', async () => {
     const person = await newPerson();
@@ -137,6 +97,60 @@ describe('cancellation', () => {
       await problemOf(stand.ask(cancelAccount, { body: { ...own, consequencesVersion }, token: again.accessToken })),
     ).toMatchObject({ code: 'code_invalid' });
     expect((await stand.ask(getAccount, { token: again.accessToken })).body.status).toBe('active');
+  });
+
+  const refreshed = async (person: Person): Promise<Person> => {
+    const { body } = await stand.ask(refreshSession, { body: { refreshToken: person.refreshToken } });
+    return { ...person, ...body, refreshToken: body.refreshToken ?? '' };
+  };
+
+  test('for a day after a change of credentials it is refused and says until when; what the account began with is no change', async () => {
+    const person = await newPerson();
+    await stand.ask(setPassword, { token: person.accessToken, body: { password: 'a password of my own' } });
+    const changed = stand.now().getTime();
+    const refused = (await problemOf(cancel(person))) as unknown as { problem: { until: string } };
+    expect(refused).toMatchObject({ code: 'account_restricted', status: 403 });
+    expect(Math.abs(Date.parse(refused.problem.until) - changed - 24 * 3_600_000)).toBeLessThan(60_000);
+    stand.moveClock(24 * 3_600_000);
+    expect((await cancel(await refreshed(person))).status).toBe(200);
+  });
+
+  test('while a recovery restricts the account it is refused and says until when', async () => {
+    const person = await newPerson();
+    const until = new Date(stand.now().getTime() + 30 * 3_600_000);
+    await stand.pool.query('update account set restricted_until = $2 where id = $1', [person.accountId, until]);
+    expect(await problemOf(cancel(person))).toMatchObject({
+      code: 'account_restricted',
+      status: 403,
+      problem: { until: until.toISOString() },
+    });
+    stand.moveClock(30 * 3_600_000);
+    expect((await cancel(await refreshed(person))).status).toBe(200);
+  });
+
+  test('credentials that change while a cancellation is under way hold it off', async () => {
+    const person = await newPerson();
+    const prepared = await prepare(person);
+    const client = await stand.pool.connect();
+    try {
+      await client.query('begin');
+      await client.query('select 1 from account where id = $1 for update', [person.accountId]);
+      const cancelling = problemOf(stand.ask(cancelAccount, prepared));
+      await waitFor('the cancellation to wait for the account', async () => {
+        const { rows } = await stand.pool.query(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return rows.length > 0;
+      });
+      await client.query("insert into security_log (at, kind, account_id) values ($2, 'contact_added', $1)", [
+        person.accountId,
+        stand.now(),
+      ]);
+      await client.query('commit');
+      expect(await cancelling).toMatchObject({ code: 'account_restricted' });
+    } finally {
+      client.release();
+    }
   });
 
   test('consequences that have changed must be accepted anew; the same code still serves', async () => {
@@ -243,7 +257,7 @@ describe('cancellation', () => {
       const cancelling = stand.ask(cancelAccount, prepared).finally(() => {
         done = true;
       });
-      await stand.pool.query('select pg_sleep(0.2)');
+      await someoneWaits(stand);
       expect(done).toBe(false);
       await client.query(
         `insert into session (id, account_id, method, created_at, token_hash, idle_until, expires_at)
@@ -259,159 +273,12 @@ describe('cancellation', () => {
     }
   });
 
-  test('when all others have erased, identity erases its own, keeps the receipt, and the number is free for a new account', async () => {
-    const person = await newPerson();
-    const { body } = await cancel(person);
-    const { sagaId } = body.cancellation;
-    const { rows: indexes } = await stand.pool.query<{ blind_index: string }>(
-      'select blind_index from contact where account_id = $1',
-      [person.accountId],
-    );
-
-    await keepAnswer(person.accountId);
-    await answerErasure(sagaId, person.accountId, 'moderation');
-    await waitFor(
-      'three answers',
-      async () => (await status(body.receiptToken)).steps.filter((s) => s.erased !== null).length === 3,
-    );
-    expect((await status(body.receiptToken)).status).toBe('cancelled');
-    await stand.publishAs('moderation', accountErased, person.accountId, {
-      sagaId,
-      service: 'moderation',
-      erased: { cases: 1 },
-      retained: [],
-    });
-    const receipt = await waitFor('the erasure', async () => {
-      const found = await status(body.receiptToken);
-      return found.status === 'erased' && found;
-    });
-    const step = (service: string) => receipt.steps.find((s) => s.service === service);
-    expect(receipt.accountId).toBe(person.accountId);
-    expect(step('billing')?.retained).toEqual([
-      { class: 'payments', count: 2, basis: 'E-Commerce Law, article 31', until: '2029-12-31' },
-    ]);
-    expect(step('identity')?.erased).toMatchObject({ accounts: 1, contacts: 1, encryption_keys: 1, consents: 1 });
-    expect(step('identity')?.erased).toMatchObject({ idempotency_keys: 1 });
-    expect(step('identity')?.retained).toMatchObject([
-      { class: 'security_log', basis: expect.stringContaining('Cybersecurity Law') },
-    ]);
-    await waitFor('the event', async () => (await typesOf(person.accountId)).includes('account-erased.v1'));
-
-    for (const { table, column, prefix = '', fate } of personalTables.filter((t) => t.fate === 'erased')) {
-      const { rows } = await stand.pool.query(`select count(*)::int as n from ${table} where ${column} = $1`, [
-        `${prefix}${person.accountId}`,
-      ]);
-      expect({ table, fate, left: rows[0]?.n }).toEqual({ table, fate, left: 0 });
-    }
-    const { rows: codes } = await stand.pool.query('select count(*)::int as n from code where identifier_hash = $1', [
-      indexes[0]?.blind_index,
-    ]);
-    expect(codes).toEqual([{ n: 0 }]);
-    const { rows: saga } = await stand.pool.query('select account_id, subject from cancellation where saga_id = $1', [
-      sagaId,
-    ]);
-    expect(saga).toEqual([{ account_id: null, subject: expect.stringMatching(/^sub_/) }]);
-    const { rows: tombstones } = await stand.pool.query('select saga_id from account_tombstone where account_id = $1', [
-      person.accountId,
-    ]);
-    expect(tombstones).toEqual([{ saga_id: sagaId }]);
-    expect(await problemOf(stand.ask(getAccount, { token: person.accessToken }))).toMatchObject({
-      code: 'account_cancelled',
-    });
-
-    stand.moveClock(61_000);
-    const anew = await stand.signIn(person.identifier);
-    expect(anew.created).toBe(true);
-    expect(anew.accountId).not.toBe(person.accountId);
-    // A repeated answer changes neither the receipt nor the new account.
-    await answerErasure(sagaId, person.accountId);
-    await answerErasure(sagaId, anew.accountId);
-    await waitFor('the repeated answers', async () => {
-      const { rows } = await stand.pool.query<{ n: number }>(
-        "select count(*)::int as n from inbox where consumer = 'identity'",
-      );
-      return (rows[0]?.n ?? 0) >= 12;
-    });
-    expect(await status(body.receiptToken)).toEqual(receipt);
-    expect((await stand.ask(getAccount, { token: anew.accessToken })).body.status).toBe('active');
-  });
-
-  test('answers that arrive while identity is stopped are taken up at its next start', async () => {
-    const person = await newPerson();
-    const { body } = await cancel(person);
-    await stand.stopService();
-    await answerErasure(body.cancellation.sagaId, person.accountId);
-    await stand.start();
-    await waitFor('the erasure', async () => (await status(body.receiptToken)).status === 'erased');
-    await waitFor('the event', async () => (await typesOf(person.accountId)).includes('account-erased.v1'));
-    expect(await typesOf(person.accountId)).toEqual([
-      'account-registered.v1',
-      'account-cancelled.v1',
-      'account-erasure-requested.v1',
-      'account-erased.v1',
-    ]);
-  });
-
-  test('the proof finds nothing after an erasure, and finds what is planted', async () => {
-    const person = await newPerson();
-    const { body } = await cancel(person);
-    await answerErasure(body.cancellation.sagaId, person.accountId);
-    await waitFor('the erasure', async () => (await status(body.receiptToken)).status === 'erased');
-    const log = createLog({ service: 'test', region: 'cn', level: 'silent' });
-    const db = createDatabase<IdentitySchema>({
-      url: String(stand.env.DATABASE_URL),
-      poolSize: 1,
-      log,
-      applicationName: 'test',
-    });
-    try {
-      expect(await sweepLeftovers(db.read)).toEqual({});
-      await stand.pool.query("insert into account (id, status, created_at) values ($1, 'active', now())", [
-        person.accountId,
-      ]);
-      await keepAnswer(person.accountId);
-      await keepAnswer(newId('acc', 'cn', new Date()));
-      expect(await sweepLeftovers(db.read)).toEqual({ account: 1, idempotency_key: 1 });
-    } finally {
-      await stand.pool.query('delete from account where id = $1', [person.accountId]);
-      await stand.pool.query('delete from idempotency_key');
-      await db.close();
-    }
-  });
-
-  test('a service speaks for itself only', async () => {
-    const person = await newPerson();
-    const { body } = await cancel(person);
-    const { sagaId } = body.cancellation;
-    await stand.publishAs('billing', accountErased, person.accountId, {
-      sagaId,
-      service: 'moderation',
-      erased: { rows: 1 },
-      retained: [],
-    });
-    await stand.publishAs('billing', accountErased, person.accountId, {
-      sagaId,
-      service: 'billing',
-      erased: { rows: 1 },
-      retained: [],
-    });
-    await waitFor('the honest answer', async () =>
-      (await status(body.receiptToken)).steps.some((s) => s.service === 'billing' && s.erased !== null),
-    );
-    expect((await status(body.receiptToken)).steps.find((s) => s.service === 'moderation')?.erased).toBeNull();
-  });
-
   test('nobody reads a receipt without its token', async () => {
     expect(await problemOf(status(`rct_cn_${'A'.repeat(43)}`))).toMatchObject({ code: 'not_found', status: 404 });
-  });
-
-  test('every table with an account column is entered in the list that the proof works from', async () => {
-    const { rows } = await stand.pool.query<{ table: string }>(
-      "select distinct table_name as table from information_schema.columns where table_schema = 'public' and (column_name like '%account_id%' or (table_name = 'account' and column_name = 'id') or (table_name = 'idempotency_key' and column_name = 'scope')) order by 1",
-    );
-    const tables = rows.map((row) => row.table);
-    expect(tables).toEqual(personalTables.map((t) => t.table).sort());
-    expect(personalTables.filter((t) => t.fate === 'kept').every((t) => (t.why ?? '') !== '')).toBe(true);
+    expect(await problemOf(status(`rct_global_${'A'.repeat(43)}`))).toMatchObject({
+      code: 'region_mismatch',
+      status: 421,
+    });
   });
 
   test('the security log can only be added to', async () => {

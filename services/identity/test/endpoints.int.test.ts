@@ -29,8 +29,8 @@ const prepare = async (stand: Stand, person: Person) => {
 const insertPasskey = async (stand: Stand, accountId: string): Promise<string> => {
   const id = newId('pky', stand.region, stand.now());
   await stand.pool.query(
-    `insert into passkey (id, account_id, credential_id, public_key, counter, transports, name, created_at)
-     values ($1, $2, $3, $4, 0, '{}', 'laptop', $5)`,
+    `insert into passkey (id, account_id, credential_id, public_key, counter, name, created_at)
+     values ($1, $2, $3, $4, 0, 'laptop', $5)`,
     [id, accountId, randomBytes(16).toString('base64url'), randomBytes(77), stand.now()],
   );
   return id;
@@ -207,6 +207,7 @@ endpointSuite({
       },
     };
     return {
+      region: stand.region,
       ...stand.urls(),
       // Identity believes tokens of its own only; expired and foreign ones of the test issuer are refused for what they are.
       tokens: { ...minted, user: user.token, otherUser: other.token, staffWith: stand.staffToken },

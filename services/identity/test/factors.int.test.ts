@@ -13,8 +13,10 @@ import {
   removePassword,
   removeTotp,
   setPassword,
+  signInByPasskey,
   signInByPassword,
 } from '@meridian/contracts/identity.ts';
+import { newId } from '@meridian/kit/ids.ts';
 import { totpAt } from '../src/factors/totp.ts';
 import { problemOf, type Stand, startStand, waitFor } from './support/stand.ts';
 
@@ -115,6 +117,26 @@ describe('factors beside codes', () => {
     await stand.pool.query("delete from limit_count where scope like 'password:%'");
   });
 
+  test('one network has sixty tries by passkey a minute', async () => {
+    const credential = {
+      id: 'nobody',
+      rawId: 'nobody',
+      type: 'public-key',
+      response: { clientDataJSON: 'e30' },
+      clientExtensionResults: {},
+    } as const;
+    const tryFrom = (ip: string) => {
+      const challengeId = newId('chl', stand.region, stand.now());
+      return problemOf(stand.ask(signInByPasskey, { ip, body: { challengeId, credential } }));
+    };
+    const tries = await Promise.all(Array.from({ length: 61 }, (_, i) => tryFrom(`192.0.2.${i + 1}`)));
+    expect(tries.filter(({ code }) => code === 'passkey_invalid')).toHaveLength(60);
+    const refused = tries.find(({ code }) => code === 'code_limit_reached');
+    expect(refused?.status).toBe(429);
+    expect(refused?.retryAfter).toBeGreaterThan(0);
+    expect(await tryFrom('198.51.100.1')).toMatchObject({ code: 'passkey_invalid' });
+  });
+
   test('with an authenticator app on, a code alone signs in nobody; with its own code it does, once', async () => {
     const { identifier, accountId, secret } = await withTotp();
     const { challenge, factors } = await challengeOf(identifier);
@@ -170,7 +192,8 @@ describe('factors beside codes', () => {
 
   test('step-up: changes of credentials and cancellation ask for the second factor, not for a code', async () => {
     const { identifier, refreshToken, secret } = await withTotp();
-    stand.moveClock(301_000);
+    // What was added less than a day ago proves nobody.
+    stand.moveClock(24 * 3_600_000);
     const token = (await stand.ask(refreshSession, { body: { refreshToken } })).body.accessToken;
     expect(await problemOf(stand.ask(removeTotp, { token }))).toMatchObject({ code: 'reauthentication_required' });
     const proof = await stand.codeFor(identifier, 'reauthenticate');
@@ -183,6 +206,32 @@ describe('factors beside codes', () => {
     await stand.ask(reauthenticate, { token, body: { method: 'totp', code: codeNow(secret) } });
     await stand.ask(removeTotp, { token });
     expect((await byCode(identifier)).status).toBe(201);
+  });
+
+  test('a set-up that was never confirmed is no app to switch off: nothing is told, ended or logged', async () => {
+    const { identifier, accessToken } = await newPerson();
+    const { body } = await byCode(identifier);
+    const { secret } = (await stand.ask(beginTotp, { token: accessToken })).body;
+    expect(await problemOf(stand.ask(removeTotp, { token: accessToken }))).toMatchObject({ code: 'not_found' });
+    const { items } = (await stand.ask(listSecurityLog, { token: body.accessToken })).body;
+    expect(items.map(({ kind }) => kind)).not.toContain('totp_off');
+    expect((await stand.ask(confirmTotp, { token: accessToken, body: { code: codeNow(secret) } })).status).toBe(200);
+    expect((await stand.ask(removeTotp, { token: accessToken })).status).toBe(204);
+  });
+
+  test('for a day a new authenticator and its recovery codes complete a sign-in, and are no proof within a session', async () => {
+    const { identifier, accessToken: token, secret, recoveryCodes } = await withTotp();
+    const refused = { code: 'reauthentication_required', status: 403 };
+    const prove = (body: { method: 'totp' | 'recovery_code'; code: string }) =>
+      stand.ask(reauthenticate, { token, body });
+    stand.moveClock(61_000);
+    expect(await problemOf(prove({ method: 'totp', code: codeNow(secret) }))).toMatchObject(refused);
+    const [recoveryCode = ''] = recoveryCodes;
+    expect(await problemOf(prove({ method: 'recovery_code', code: recoveryCode }))).toMatchObject(refused);
+    // Neither was used up by that.
+    const { challenge } = await challengeOf(identifier);
+    const signedIn = (await complete(challenge, 'recovery_code', recoveryCode)).body;
+    expect((await stand.ask(removeTotp, { token: signedIn.accessToken })).status).toBe(204);
   });
 
   test('nothing of a factor lies open in the tables', async () => {

@@ -58,6 +58,28 @@ describe('signing keys', () => {
     expect(await kids()).not.toContain(oldKid);
   });
 
+  test('a key that is taken off is followed by the next, verifies for half a minute more, and stops no start', async () => {
+    const leaked = await stand.signIn(stand.identifiers.email());
+    const kid = String(decodeProtectedHeader(leaked.accessToken).kid);
+    const next = (await kids()).find((one) => one !== kid);
+    expect((await stand.ask(getAccount, { token: leaked.accessToken })).body.status).toBe('active');
+    await stand.pool.query("delete from signing_key where state <> 'next'");
+    await rotate(2);
+    expect(await kids()).toHaveLength(2);
+    expect(await kids()).not.toContain(kid);
+    stand.moveClock(30_000);
+    expect(await problemOf(stand.ask(getAccount, { token: leaked.accessToken }))).toMatchObject({
+      code: 'unauthenticated',
+    });
+    const after = await stand.signIn(stand.identifiers.email());
+    expect(decodeProtectedHeader(after.accessToken).kid).toBe(next);
+
+    await stand.stopService();
+    await stand.pool.query("delete from signing_key where state = 'current'");
+    await stand.start();
+    expect((await stand.signIn(stand.identifiers.email())).created).toBe(true);
+  });
+
   test('private halves are sealed in the table', async () => {
     const { rows } = await stand.pool.query<{ row: string }>('select k::text as row from signing_key k');
     expect(rows.length).toBeGreaterThan(1);

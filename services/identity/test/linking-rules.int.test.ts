@@ -41,11 +41,26 @@ describe('where phones are bound', () => {
     );
     expect(rows.map((row) => row.kind)).toEqual(['openid', 'unionid']);
     // The same value under another kind, app or provider finds nobody.
-    await stand.pool.query(
-      "insert into linked_login_id select provider, app, 'uid', 'x' || subject_hash, login_id from linked_login_id where kind = 'openid' limit 1",
-    );
-    const stranger = await createBrowser(stand).signIn('wechat', newPerson());
-    expect(stranger.code).toBe('phone_binding_required');
+    for (const [column, other] of [
+      ['kind', "'id of another kind ' || kind"],
+      ['app', "'another app'"],
+      ['provider', "'qq'"],
+    ]) {
+      const { rows: mine } = await stand.pool.query(
+        'select i.* from linked_login_id i join linked_login l on l.id = i.login_id where l.account_id = $1',
+        [first.body.accountId],
+      );
+      const own = mine.map((row) => row.subject_hash as string);
+      expect(own).toHaveLength(2);
+      await stand.pool.query(`update linked_login_id set ${column} = ${other} where subject_hash = any($1)`, [own]);
+      expect((await createBrowser(stand).signIn('wechat', person)).code).toBe('phone_binding_required');
+      for (const row of mine)
+        await stand.pool.query(`update linked_login_id set ${column} = $2 where subject_hash = $1`, [
+          row.subject_hash,
+          row[String(column)],
+        ]);
+      expect((await createBrowser(stand).signIn('wechat', person)).body.accountId).toBe(first.body.accountId);
+    }
   });
 
   test('linking rule 3: proof is bound to flow and upstream id', async () => {
@@ -97,6 +112,22 @@ describe('where phones are bound', () => {
     expect(rows[0].short).toBe(true);
     stand.moveClock(30 * 60_000);
     expect(await browser.bind(token, phone.value)).toMatchObject({ code: 'login_flow_invalid' });
+  });
+
+  test('a wrong code at a binding is logged for the account that has the phone, and under no other name', async () => {
+    const owner = await stand.signIn(stand.identifiers.phone());
+    stand.moveClock(61_000);
+    for (const identifier of [owner.identifier, stand.identifiers.phone()]) {
+      const bindingToken = await bindingOf('xiaomi', newPerson());
+      const codePath = '/v1/logins/binding/codes';
+      const { sent, code } = await browser.codeTo(identifier.value, codePath, { bindingToken, identifier });
+      const { codeId } = sent.body;
+      const wrong = { bindingToken, identifier, codeId, code: code === '000000' ? '111111' : '000000' };
+      expect(await browser.send('POST', '/v1/logins/binding', wrong)).toMatchObject({ code: 'code_invalid' });
+    }
+    const { rows } = await stand.pool.query("select account_id from security_log where kind = 'code_wrong'");
+    expect(rows).toEqual(expect.arrayContaining([{ account_id: owner.accountId }, { account_id: null }]));
+    expect(rows.filter(({ account_id: id }) => id !== null && !id.startsWith('acc_'))).toEqual([]);
   });
 
   test('linking rule 5: a contact that gets verified ends older sessions, pending changes and unconfirmed links', async () => {

@@ -1,7 +1,7 @@
 // Attacks on sign-in by accounts elsewhere, over HTTP, each by its name: OAuth's, those before an account is born (arXiv 2205.10174), Kratos's.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Browser, choose, createBrowser, registerApps, returnToOf } from './support/browser.ts';
-import { type Stand, startStand } from './support/stand.ts';
+import { type Stand, startStand, waitFor } from './support/stand.ts';
 
 let people = 500;
 const newPerson = () => `person-${++people}`;
@@ -190,12 +190,12 @@ describe('in a region of e-mail', () => {
         status: 409,
         code: 'contact_taken',
       });
-      // Nor a link that was begun before the owner secured the account: linking rule 5.
-      const page = await attacker.go('facebook', newPerson(), '/v1/account/logins/facebook/link', token);
-      expect((await browser.link('facebook', newPerson(), owner.accessToken)).status).toBe(201);
-      expect(
-        await attacker.send('POST', '/v1/account/logins', { code: attacker.codeOf(page) }, owner.accessToken),
-      ).toMatchObject({ code: 'login_flow_invalid' });
+      // Nor a link that was begun before the owner secured the account, not even in the very session that began it: linking rule 5.
+      const page = await browser.go('facebook', newPerson(), '/v1/account/logins/facebook/link', owner.accessToken);
+      const confirm = () =>
+        browser.send('POST', '/v1/account/logins', { code: browser.codeOf(page) }, owner.accessToken);
+      expect((await browser.link('google', newPerson(), owner.accessToken)).status).toBe(201);
+      expect(await confirm()).toMatchObject({ code: 'login_flow_invalid' });
     });
 
     test('pre-hijacking: non-verifying IdP', async () => {
@@ -228,10 +228,21 @@ describe('in a region of e-mail', () => {
       const { body } = await browser.signIn('google', person);
       const account = () => browser.send('GET', '/v1/account', undefined, body.accessToken);
       expect((await account()).body.contacts).toEqual([]);
+      // As if a sign-in of somebody else waited for its second factor: linking rule 5.
+      await stand.pool.query(
+        "insert into pending_sign_in (challenge_hash, account_id, method, expires_at) values ('offered', $1, 'google', now() + interval '1 hour')",
+        [body.accountId],
+      );
       expect(await browser.send('POST', '/v1/account/contacts/offered', undefined, body.accessToken)).toMatchObject({
         status: 201,
         body: { kind: 'email' },
       });
+      const waiting = await stand.pool.query('select 1 from pending_sign_in where account_id = $1', [body.accountId]);
+      expect(waiting.rowCount).toBe(0);
+      // It is the account's only address, so it is the one that is told.
+      await waitFor('the notice', async () =>
+        (await stand.messages(mailOf(person).value)).some(({ text }) => text.includes('e-mail address was added')),
+      );
       expect((await account()).body.contacts).toHaveLength(1);
       expect((await stand.signIn(mailOf(person))).accountId).toBe(body.accountId);
       await browser.signIn('google', late);
@@ -263,6 +274,17 @@ describe('in a region of e-mail', () => {
     });
   });
 
+  test('new terms are put to a known person who comes back by a provider; the same code comes back with the consent', async () => {
+    const person = newPerson();
+    const { accountId } = (await browser.signIn('google', person)).body;
+    await stand.pool.query("update consent set terms_version = '2020-01' where account_id = $1", [accountId]);
+    const code = browser.codeOf(await browser.go('google', person));
+    for (const given of [{}, { termsVersion: '2020-01' }])
+      expect(await browser.complete(code, given)).toMatchObject({ status: 422, code: 'consent_required' });
+    expect((await browser.complete(code)).body).toMatchObject({ accountId, created: false });
+    expect((await browser.signIn('google', person, {})).body.accountId).toBe(accountId);
+  });
+
   describe("Kratos's cases", () => {
     test('confused provider: a link that was begun at one provider is not finished by another', async () => {
       const { body } = await browser.signIn('google', newPerson());
@@ -292,11 +314,11 @@ describe('in a region of e-mail', () => {
     test('cannot link without privileged session, at the begin nor at the end; a fresh proof by the linked login opens it', async () => {
       const person = newPerson();
       const { body } = await browser.signIn('google', person);
-      // Proven 299 seconds ago: fresh enough to begin, too old by the time the person is back.
-      stand.moveClock(299_000);
+      // Proven 285 seconds ago: fresh enough to begin, too old by the time the person is back.
+      stand.moveClock(285_000);
       const kept = (await browser.send('POST', '/v1/sessions/refresh', { refreshToken: body.refreshToken })).body;
       const page = await browser.go('facebook', newPerson(), '/v1/account/logins/facebook/link', kept.accessToken);
-      stand.moveClock(1_500);
+      stand.moveClock(16_000);
       const late = { code: browser.codeOf(page) };
       expect(await browser.send('POST', '/v1/account/logins', late, kept.accessToken)).toMatchObject({
         status: 403,

@@ -2,7 +2,9 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { accountErased } from '@meridian/contracts/events/lifecycle.ts';
+import { addContact, sendContactCode } from '@meridian/contracts/identity.ts';
 import { createDatabase } from '@meridian/kit/db/database.ts';
+import { newId } from '@meridian/kit/ids.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { sweepLeftovers } from '../src/cancellation/personal-tables.ts';
 import type { IdentitySchema } from '../src/db/schema.ts';
@@ -272,6 +274,82 @@ describe('where a login may be all there is', () => {
     expect(await loginsOf(body.accountId)).toMatchObject([{ provider: 'google', ends_at: null }]);
     expect(await page()).toContain('Done');
   }, 40_000);
+
+  /** As if the person had added one: what counts is the row. */
+  const plantPasskey = async (accountId: string) => {
+    const id = newId('pky', stand.region, stand.now());
+    await stand.pool.query(
+      `insert into passkey (id, account_id, credential_id, public_key, counter, name, created_at)
+       values ($1, $2, $1, '', 0, 'laptop', $3)`,
+      [id, accountId, stand.now()],
+    );
+    return id;
+  };
+
+  test('a passkey is a way in: with one, the login that a provider ends goes at once and the account stays', async () => {
+    const person = newPerson();
+    const { body } = await browser.signIn('facebook', person);
+    await plantPasskey(body.accountId);
+    const { page } = await askDeletion(person);
+    expect(await loginsOf(body.accountId)).toEqual([]);
+    expect(await kindsOf(body.accountId)).not.toContain('login_ending');
+    expect(await page()).toContain('Done');
+  });
+
+  test('a passkey that is added while the only login ends keeps the account', async () => {
+    const person = newPerson();
+    const { body } = await browser.signIn('facebook', person);
+    await askDeletion(person);
+    expect(await loginsOf(body.accountId)).toMatchObject([{ ends_at: expect.any(Date) }]);
+    await plantPasskey(body.accountId);
+    stand.moveClock(14 * day + 1_000);
+    await waitFor('the login to go', async () => (await loginsOf(body.accountId)).length === 0, 20_000);
+    expect(await accountStatus(body.accountId)).toBe('active');
+  }, 40_000);
+
+  test('an address that was added meanwhile is told when the login goes; sessions and what is begun end with it', async () => {
+    const person = newPerson();
+    const { body } = await browser.signIn('facebook', person);
+    const { accountId, accessToken: token } = body;
+    await askDeletion(person);
+    const identifier = stand.identifiers.email();
+    const { codeId } = (await stand.ask(sendContactCode, { token, body: { identifier } })).body;
+    const [sent] = await waitFor('the code', async () => {
+      const found = await stand.messages(identifier.value);
+      return found.length > 0 && found;
+    });
+    await stand.ask(addContact, { token, body: { identifier, codeId, code: sent?.code ?? '' } });
+    const later = new Date(stand.now().getTime() + 30 * day);
+    await stand.pool.query("insert into pending_sign_in values ('begun', $1, 'email_code', 0, $2)", [accountId, later]);
+    await stand.pool.query(
+      "insert into login_flow values ('begun', 'browser', 'google', 'link', 'https://page.example', $1, 'ses', $2)",
+      [accountId, later],
+    );
+
+    stand.moveClock(14 * day + 1_000);
+    await waitFor('the login to go', async () => (await loginsOf(accountId)).length === 0, 20_000);
+    await waitFor('the notice', async () =>
+      (await stand.messages(identifier.value)).some(({ text }) => text.includes('a linked login was removed')),
+    );
+    const sessions = await stand.pool.query('select ended_reason from session where account_id = $1', [accountId]);
+    expect(sessions.rows).toEqual([{ ended_reason: 'credentials_changed' }]);
+    const { rows } = await stand.pool.query(
+      "select 1 from pending_sign_in where challenge_hash = 'begun' union all select 1 from login_flow where state_hash = 'begun'",
+    );
+    expect(rows).toEqual([]);
+  }, 40_000);
+
+  test('with a passkey the last login can be unlinked; then the last passkey cannot be removed', async () => {
+    const { body } = await browser.signIn('google', newPerson());
+    const token = body.accessToken;
+    const [older, newer] = [await plantPasskey(body.accountId), await plantPasskey(body.accountId)];
+    const remove = (passkeyId: string) => browser.send('DELETE', `/v1/account/passkeys/${passkeyId}`, undefined, token);
+    const [login] = (await browser.send('GET', '/v1/account/logins', undefined, token)).body.items;
+    const unlinked = await browser.send('DELETE', `/v1/account/logins/${login.loginId}`, undefined, token);
+    expect(unlinked.status).toBe(204);
+    expect((await remove(older)).status).toBe(204);
+    expect(await remove(newer)).toMatchObject({ status: 409, code: 'last_login_method' });
+  });
 
   test('with another way in a deletion takes what came from the login at once; a repeat gets the same answer', async () => {
     const person = newPerson();

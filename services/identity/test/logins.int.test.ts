@@ -23,6 +23,22 @@ describe.each(everyLogin)('in $region', ({ region, names }) => {
     return browser;
   };
 
+  const outcomesOf = async (name: string) => {
+    const text = await (await fetch(`${stand.urls().internalUrl}/metrics`)).text();
+    const figures = text.matchAll(/^identity_logins_total\{(.*)\} (\d+)$/gm);
+    return Object.fromEntries(
+      [...figures]
+        .filter(([, labels = '']) => labels.includes(`provider="${name}"`))
+        .map(([, labels = '', count]) => [/outcome="(\w+)"/.exec(labels)?.[1], Number(count)]),
+    );
+  };
+  test('every provider of the region, and no other, is counted from the start', async () => {
+    const none = { proven: 0, login_denied: 0, login_unavailable: 0, login_failed: 0 };
+    for (const name of names) expect(await outcomesOf(name)).toEqual(none);
+    const foreign = everyLogin.flatMap((one) => one.names).find((name) => !names.includes(name));
+    expect(await outcomesOf(String(foreign))).toEqual({});
+  });
+
   test.each([...names])('%s signs in end to end: a new account first, the same one afterwards', async (name) => {
     const first = await signInBy(stand, newBrowser(), name, 'person-1');
     expect(first).toMatchObject({ status: 201, body: { created: true, tokenType: 'Bearer' } });
@@ -57,6 +73,8 @@ describe.each(everyLogin)('in $region', ({ region, names }) => {
     const lasting = name === 'wechat' || name === 'facebook' ? own[name] : { fail: { status: 400 } };
     const errors: object[] = [{ fail: { status: 503 } }, lasting];
     const told: unknown[] = [];
+    const before = await outcomesOf(name);
+    const logged = stand.logged.length;
     for (const faults of errors) {
       const begun = await newBrowser().begin(name);
       const back = await choose(begun.body.authorizeUrl, 'person-1');
@@ -68,6 +86,18 @@ describe.each(everyLogin)('in $region', ({ region, names }) => {
     expect(told).toEqual([
       { login_error: 'login_unavailable', help },
       { login_error: 'login_failed', help },
+    ]);
+    // The operator sees both.
+    const after = await outcomesOf(name);
+    expect(after).toEqual({
+      ...before,
+      login_unavailable: Number(before.login_unavailable) + 1,
+      login_failed: Number(before.login_failed) + 1,
+    });
+    const lines = stand.logged.slice(logged).filter((line) => line.includes('a login could not be completed'));
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { provider: name, code: 'provider_unavailable' },
+      { provider: name, code: expect.stringMatching(/^(provider_error|invalid_callback)$/) },
     ]);
   });
 

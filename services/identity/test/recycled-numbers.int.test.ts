@@ -17,6 +17,7 @@ import {
   startRecovery,
 } from '@meridian/contracts/identity-recovery.ts';
 import { profiles } from '@meridian/regions/region.ts';
+import { someoneWaits } from './support/lock-wait.ts';
 import { helpers } from './support/recovery-people.ts';
 import { problemOf, type Stand, startStand } from './support/stand.ts';
 
@@ -120,15 +121,21 @@ describe('numbers that changed hands', () => {
     expect((await byCode(person.identifier)).body.accountId).toBe(person.accountId);
   });
 
-  test('while verification is out the real name is offered, and answers 503', async () => {
+  test('while verification is out the real name is offered, answers 503 and costs no try of the hour', async () => {
     const person = await newPerson();
     stand.participants.persons.set(person.accountId, realName);
     stand.participants.down.add('verification');
     const { problem } = await idle(person);
     expect(problem.proofs).toEqual(['real_name']);
+    const wrongTries = async () => {
+      const query = "select coalesce(sum(count), 0)::int as n from limit_count where scope like 'fail:%'";
+      return (await stand.pool.query(query)).rows[0].n;
+    };
+    const before = await wrongTries();
     expect(await problemOf(prove(problem.challenge, { method: 'real_name', ...realName }))).toMatchObject({
       status: 503,
     });
+    expect(await wrongTries()).toBe(before);
     stand.participants.down.clear();
     expect((await prove(problem.challenge, { method: 'real_name', ...realName })).status).toBe(201);
   });
@@ -144,7 +151,7 @@ describe('numbers that changed hands', () => {
       stand.moveClock(61_000);
       const before = (await help.codesAt(identifier.value)).length;
       await stand.ask(sendSecondProofCode, { body: { challenge, identifier } });
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await help.nothingOnItsWay('phone');
       expect(await help.codesAt(identifier.value)).toHaveLength(before);
     }
     const { codeId, code } = await help.codeFrom(second.value, () =>
@@ -304,5 +311,28 @@ describe('a device not seen before, where the profile asks', () => {
       body: { challenge: refused.problem.challenge, proof, deviceId: 'a-device-not-seen-before' },
     });
     expect((await byCode(verified.identifier, 'a-device-not-seen-before')).body.accountId).toBe(verified.accountId);
+  });
+
+  test('an account that is cancelled while its proofs are looked for is not signed in to', async () => {
+    const { accountId, identifier } = await stand.signIn(stand.identifiers.phone());
+    stand.moveClock(61_000);
+    const code = await stand.codeFor(identifier);
+    const [looking, cancelling] = [await stand.pool.connect(), await stand.pool.connect()];
+    try {
+      // Read only once the code was right and the first transaction is over.
+      await looking.query('begin');
+      await looking.query('lock table linked_login in access exclusive mode');
+      const body = { ...code, identifier, deviceId: 'a-device-not-seen-before' };
+      const refused = problemOf(stand.ask(createSession, { body }));
+      await someoneWaits(stand);
+      await cancelling.query('begin');
+      await cancelling.query("update account set status = 'closing' where id = $1", [accountId]);
+      await looking.query('commit');
+      await someoneWaits(stand);
+      await cancelling.query('commit');
+      expect(await refused).toMatchObject({ code: 'account_cancelled', status: 403 });
+    } finally {
+      for (const client of [looking, cancelling]) client.release();
+    }
   });
 });

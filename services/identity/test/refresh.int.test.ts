@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { endSession, getAccount, refreshSession } from '@meridian/contracts/identity.ts';
+import { someoneWaits } from './support/lock-wait.ts';
 import { problemOf, type Stand, startStand } from './support/stand.ts';
 
 const day = 24 * 3_600_000;
@@ -37,7 +38,7 @@ describe('refresh', () => {
     const { refreshToken } = await stand.signIn(stand.identifiers.email());
     const answers = await Promise.all(Array.from({ length: 5 }, () => refresh(refreshToken)));
     expect(new Set(answers.map((a) => a.refreshToken)).size).toBe(1);
-    stand.moveClock(19_000);
+    stand.moveClock(15_000);
     expect((await refresh(refreshToken)).refreshToken).toBe(answers[0]?.refreshToken);
     expect((await refresh(answers[0]?.refreshToken ?? '')).refreshToken).toEqual(expect.any(String));
   });
@@ -129,7 +130,7 @@ describe('refresh', () => {
       await client.query('begin');
       await client.query("update session set ended_at = now(), ended_reason = 'signed_out' where id = $1", [sessionId]);
       const inFlight = refused(refreshToken);
-      await stand.pool.query('select pg_sleep(0.1)');
+      await someoneWaits(stand);
       await client.query('commit');
       expect(await inFlight).toEqual(gone);
     } finally {

@@ -190,6 +190,17 @@ describe('staff sign-in', () => {
       stand.moveClock(61_000);
       expect(await problemOf(complete(late))).toMatchObject({ code: 'sign_in_failed' });
     });
+
+    test('gets no token for a code of somebody who was signed out meanwhile', async () => {
+      const { staffId } = (await complete(await codeFor('ada'))).body;
+      const code = await codeFor('ada');
+      const token = await stand.staffToken(['admin']);
+      await stand.ask(signOutStaff, { token, params: { staffId }, body: { reason: 'A lost laptop.' } });
+      expect(await problemOf(complete(code))).toMatchObject({ code: 'sign_in_failed' });
+      // A sign-in begun after it is another matter; tokens carry whole seconds.
+      stand.moveClock(1_100);
+      expect((await complete(await codeFor('ada'))).status).toBe(200);
+    });
   });
 
   describe('actions', () => {
@@ -228,7 +239,7 @@ describe('staff sign-in', () => {
       expect(await problemOf(ask(['admin'], `stf_${stand.region}_${'0'.repeat(26)}`))).toMatchObject({ status: 404 });
       await ask(['admin']);
       expect(await problemOf(stand.ask(listStaffAudit, { token, query: { limit: 1 } }))).toMatchObject({ status: 401 });
-      expect(await audit(staffId)).toEqual([
+      expect((await audit(staffId)).slice(0, 2)).toEqual([
         expect.objectContaining({ staffId: 'stf_test', action: 'staff_signed_out', subject: staffId, reason }),
         expect.objectContaining({ action: 'signed_out', subject: staffId }),
       ]);

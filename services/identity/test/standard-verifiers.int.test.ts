@@ -1,21 +1,12 @@
 // Standard libraries verify our tokens by configuration alone: one address, the issuer's.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '@meridian/testkit/free-port.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { type Stand, startStand } from './support/stand.ts';
-
-const freePort = () =>
-  new Promise<number>((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 let stand: Stand;
 let issuer = '';

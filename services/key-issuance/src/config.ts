@@ -20,6 +20,8 @@ const certificateName = z.string().regex(/^gateway(\.[a-z0-9-]{1,60})?$/, 'must 
 
 const variables = z.object({
   ...platformVariables,
+  /** Connections to the database; reading keys, counting and the rest have at least one each. */
+  DATABASE_POOL: integer(3, 100).default(8),
   /** Internal address of identity: asked before a key is created. */
   IDENTITY_URL: serviceUrl,
   /** JSON { "1": secret, ... }; all verify, one makes new keys. None can be removed while keys of it work: the service would not start. */

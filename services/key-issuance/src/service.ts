@@ -1,6 +1,6 @@
 // Composition root of key-issuance.
+import { baseUrlsIn } from '@meridian/client/key-origin.ts';
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
-import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { authorizeRoutes } from './authorize/authorize.routes.ts';
 import { createChangeWatch } from './changes/change-watch.ts';
@@ -11,21 +11,15 @@ import type { Schema } from './db/schema.ts';
 import { gateReactions } from './gates/gates.reactions.ts';
 import { gateRoutes } from './gates/gates.routes.ts';
 import { assertPeppers } from './keys/assert-peppers.ts';
-import { createBatchQueue } from './keys/batch-queue.ts';
-import { coalesce } from './keys/coalesce.ts';
 import { createDepartures } from './keys/departures.ts';
 import { planRoutes, verifyRoutes } from './keys/internal-keys.routes.ts';
-import { writeLastUsed } from './keys/key.store.ts';
-import { findFacts } from './keys/key-facts.store.ts';
 import { keyListRoutes, keyRoutes } from './keys/keys.routes.ts';
 import { createLastUsed } from './keys/last-used.ts';
 import { scannerRoutes } from './keys/scanner.routes.ts';
 import { openVerificationDatabase, splitPool } from './keys/verification-database.ts';
 import { createFailureLog } from './keys/verification-failures.ts';
 import { migrations } from './migrations.ts';
-import { type RateAnswer, type RateQuestion, takeRates } from './rates/rate.store.ts';
 import { rateRoutes } from './rates/rates.routes.ts';
-import { retryConflicts } from './rates/retry-conflicts.ts';
 import { sweep } from './sweep.ts';
 
 /** Patience of a verification with each of its two statements, waiting included. */
@@ -71,28 +65,16 @@ export const startKeyIssuance = async (
   keyListRoutes(platform.publicServer, base);
   scannerRoutes(platform.publicServer, { ...base, peppers, directory });
 
-  const verifying = openVerificationDatabase({ url: config.DATABASE_URL, poolSize: pool.verifying, log, deadlineMs });
-  const lastUsed = createLastUsed({ write: (uses) => retryConflicts(() => writeLastUsed(verifying.read, uses)) });
-  // Reads and counters take half of these connections each.
-  const queue = {
-    maxBatch: 256,
-    maxInFlight: Math.max(1, Math.floor(pool.verifying / 2)),
-    maxWaiting: 10_000,
-    deadlineMs,
-  };
-  const factsOf = coalesce({ ...queue, read: (digests) => findFacts(verifying.read, digests, now()) });
-  const take = createBatchQueue<RateQuestion, RateAnswer>({
-    ...queue,
-    run: (questions) => retryConflicts(() => takeRates(verifying.read, questions, now())),
-  });
+  const verification = openVerificationDatabase({ url: config.DATABASE_URL, pool, deadlineMs, log, now });
+  const lastUsed = createLastUsed({ write: verification.writeLastUsed });
   const verifyDeps = {
     ...base,
     peppers,
-    baseUrlOf: (id: string, product: KeyProduct) => directory[id]?.addresses.baseUrls[product],
+    baseUrlOf: baseUrlsIn(directory),
     appealUrl: profile.links.appeal,
     accountModelLimits,
-    factsOf,
-    takeRates: take,
+    factsOf: verification.factsOf,
+    takeRates: verification.takeRates,
     garbageLeaves: createDepartures(garbageEveryMs),
     failed: createFailureLog(platform),
     used: lastUsed.note,
@@ -124,7 +106,7 @@ export const startKeyIssuance = async (
       steps: [
         // A sample: nothing to fail over.
         { name: 'last-used', stop: () => lastUsed.flush().catch((err) => log.warn({ err }, 'last uses are lost')) },
-        { name: 'verification database', stop: verifying.close },
+        { name: 'verification database', stop: verification.close },
       ],
       stepsMs: 2 * deadlineMs,
     },

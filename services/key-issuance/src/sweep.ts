@@ -1,9 +1,10 @@
 // What is over and may go: changes nobody waits for, the audit beyond its legal period, idle counters, usage reports of yesterday.
+import { addMonths } from '@meridian/kit/add-months.ts';
+import { type DeleteOptions, deleteInBatches } from '@meridian/kit/db/delete-in-batches.ts';
 import type { Kysely } from 'kysely';
 import { pruneChanges } from './changes/key-change.store.ts';
-import { type DeleteOptions, deleteInBatches } from './db/delete-in-batches.ts';
 import type { Schema } from './db/schema.ts';
-import { type AuditRetention, retainedSince } from './gates/erase-account.ts';
+import type { AuditRetention } from './gates/erase-account.ts';
 import { pruneAudit } from './keys/key-audit.store.ts';
 import { pruneReports, pruneWindows } from './rates/rate.store.ts';
 
@@ -14,7 +15,7 @@ export type SweepOptions = DeleteOptions & { readonly auditRetention: AuditReten
 /** Any replica may, also at the same time as others: each deletes what no other has in hand. Answers how many rows of each kind went. */
 export const sweep = async (db: Kysely<Schema>, now: Date, options: SweepOptions) => {
   const yesterday = new Date(now.getTime() - dayMs);
-  const auditSince = retainedSince(options.auditRetention, now);
+  const auditSince = addMonths(now, -options.auditRetention.months);
   return {
     // A gateway away for so long has ended every stream already.
     changes: await deleteInBatches((limit) => pruneChanges(db, yesterday, limit), options),

@@ -18,6 +18,7 @@ endpointSuite({
       idempotencyKey: 'k',
     });
     return {
+      region: service.region,
       publicUrl: service.running.publicUrl,
       internalUrl: service.running.internalUrl,
       tokens: await service.tokens.suiteTokens('key-issuance', { user, otherUser }),

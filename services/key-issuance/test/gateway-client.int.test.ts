@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createGatewayClient } from '@meridian/client/gateway-client.ts';
 import type { KeyChange } from '@meridian/client/key-change.ts';
-import { createKey, revokeKey } from '@meridian/contracts/key-issuance.ts';
+import { createOpenCalls } from '@meridian/client/open-calls.ts';
+import { createKey, listKeyChanges, revokeKey, rotateKey } from '@meridian/contracts/key-issuance.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { type Harness, startHarness } from './harness.ts';
 
@@ -44,6 +45,36 @@ test('a gateway verifies, hears of a revocation within a second, and verifies no
   expect(silences).toEqual([]);
   stopping.abort();
   await following.ended;
+});
+
+test('a rotation ends the calls with the old secret and none with the new one, however late it is heard of', async () => {
+  const gateway = clientOf(service.running.internalUrl);
+  const accountId = service.newAccount();
+  const { body } = await service.asUser(accountId, createKey, {
+    body: { name: 'k', product: 'payg' },
+    idempotencyKey: 'rotated',
+  });
+  const calls = createOpenCalls(2);
+  const callWith = async (key: string) => {
+    const call = calls.begin()!;
+    const verdict = await gateway.verify({ key, product: 'payg' });
+    if (!verdict.valid) throw new Error('the key should be good');
+    call.identify(verdict);
+    return { call, position: verdict.position };
+  };
+  const old = await callWith(body.secret);
+  const { body: rotated } = await service.asUser(accountId, rotateKey, {
+    params: { keyId: body.key.keyId },
+    body: { graceSeconds: 0 },
+    idempotencyKey: 'rotation',
+  });
+  const fresh = await callWith(rotated.secret);
+  const { body: news } = await service.asService('gateway', listKeyChanges, {
+    query: { wait: 0, after: old.position },
+  });
+  expect(news).toMatchObject({ position: fresh.position, changes: [{ position: fresh.position, reason: 'rotated' }] });
+  calls.apply(news.changes);
+  expect([old.call.reason(), fresh.call.reason()]).toEqual(['rotated', undefined]);
 });
 
 test('tokens that a verification reserved are put right by those really used', async () => {

@@ -77,10 +77,24 @@ describe(`the checker notices (HISTORY_SEED=${seed})`, () => {
     '%s',
     async (bug) => {
       const replicas = databases.map((db) => planted[bug]!(db));
-      const outcome = await rounds({ replicas, db: databases[0]!, calls: 20_000, each: 2_000, stopEarly: true });
-      expect(outcome.violations['accepted a dead key']).toBeGreaterThan(0);
+      const seeking = 'accepted a dead key';
+      const outcome = await rounds({ replicas, db: databases[0]!, calls: 20_000, each: 2_000, seeking });
+      expect(outcome.violations[seeking]).toBeGreaterThan(0);
       await pause(200);
     },
     60_000,
   );
+
+  test('a dead key, also after good ones were refused', async () => {
+    let refusals = 2_000;
+    const verify = async () => {
+      refusals -= 1;
+      return refusals < 0;
+    };
+    const replica: Replica = { ...replicaOf(databases[0]!), verify };
+    const seeking = 'accepted a dead key';
+    const outcome = await rounds({ replicas: [replica], db: databases[0]!, calls: 4_000, each: 1_000, seeking });
+    expect(outcome.violations['refused a good key']).toBeGreaterThan(0);
+    expect(outcome.violations[seeking]).toBeGreaterThan(0);
+  });
 });

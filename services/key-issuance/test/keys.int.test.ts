@@ -41,6 +41,7 @@ describe('the life of a key', () => {
       accountId: account,
       keyId: made.key.keyId,
       product: 'payg',
+      position: expect.stringMatching(/^[0-9]+$/),
     });
 
     const { body: list } = await service.asUser(account, listKeys, {});

@@ -20,6 +20,7 @@ import {
   verifyKey,
 } from '@meridian/contracts/key-issuance.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { waitFor } from '@meridian/testkit/wait-for.ts';
 import pg from 'pg';
 import { foreignOf, type Harness, startHarness } from './harness.ts';
 
@@ -232,6 +233,36 @@ describe('leak reports', () => {
     const third = await rotate(600);
     await report(second);
     expect(await standingOf(third)).toBe('key_revoked');
+  });
+
+  test('that meet the rotation of their secret leave the new one alone', async () => {
+    const key = await newKey();
+    const holder = new pg.Client({ connectionString: service.databaseUrl });
+    await holder.connect();
+    const blocked = async () => {
+      const { rows } = await admin.query(
+        "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return rows[0].n;
+    };
+    try {
+      // The rotation holds the row of its key and waits for this one, its last.
+      await holder.query('begin; select from key_change_head for update');
+      const rotating = service.asUser(key.accountId, rotateKey, {
+        params: { keyId: key.keyId },
+        body: { graceSeconds: 0 },
+        idempotencyKey: fresh(),
+      });
+      await waitFor(async () => (await blocked()) === 1);
+      const reporting = report(key.secret);
+      await waitFor(async () => (await blocked()) === 2);
+      await holder.query('rollback');
+      await reporting;
+      expect(await standingOf((await rotating).body.secret)).toBe('valid');
+      expect(await standingOf(key.secret)).toBe('key_revoked');
+    } finally {
+      await holder.end();
+    }
   });
 
   test('change nothing of a cancelled account, whose keys are dead, and say nothing of it', async () => {

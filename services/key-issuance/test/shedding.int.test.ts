@@ -37,7 +37,13 @@ test('beyond the bound the answer is 503 with Retry-After, also for one hot key;
     maxWaiting: 3,
     deadlineMs: 20_000,
   });
-  const replica = await startHttpReplica({ db, asked: { factsOf, failed: (error) => shed.push(error) } });
+  let asked = 0;
+  const counted = (digest: Buffer) => {
+    const answer = factsOf(digest);
+    asked += 1;
+    return answer;
+  };
+  const replica = await startHttpReplica({ db, asked: { factsOf: counted, failed: (error) => shed.push(error) } });
   const verify = () =>
     fetch(`${replica.internalUrl}/internal/v1/keys/verify`, {
       method: 'POST',
@@ -47,17 +53,15 @@ test('beyond the bound the answer is 503 with Retry-After, also for one hot key;
   try {
     const first = verify();
     while (reads === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    const waiting: Promise<Response>[] = [];
-    const refused: Response[] = [];
+    // One after the other: whether a question waits or is shed is settled when it is asked.
+    const answers: Promise<Response>[] = [];
     for (let i = 0; i < 5; i += 1) {
-      const asked = verify();
-      // Whoever waits has no answer while the statement is held; whoever is shed has one at once.
-      const answered = await Promise.race([asked, new Promise<void>((resolve) => setTimeout(resolve, 500))]);
-      if (answered) refused.push(answered);
-      else waiting.push(asked);
+      answers.push(verify());
+      while (asked < i + 2) await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    expect([waiting.length, refused.length]).toEqual([3, 2]);
-    for (const response of refused) {
+    const [waiting, refused] = [answers.slice(0, 3), answers.slice(3)];
+    // These answer while the statement is held.
+    for (const response of await Promise.all(refused)) {
       expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
       expect(await response.json()).toMatchObject({ code: 'unavailable', status: 503 });
     }

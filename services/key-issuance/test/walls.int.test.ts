@@ -3,6 +3,7 @@
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { toBase62 } from '@meridian/client/key-checksum.ts';
+import { exampleKey } from '@meridian/client/key-scanner.ts';
 import { createKey, verifyKey } from '@meridian/contracts/key-issuance.ts';
 import pg from 'pg';
 import { foreignOf, type Harness, startHarness } from './harness.ts';
@@ -60,6 +61,13 @@ describe.each(['cn', 'global'])('in %s', (region) => {
       valid: false,
       refusal: { code: 'key_product_mismatch', baseUrl: `https://model.${region}.meridian.example/v1` },
     });
+  });
+
+  test('a key of a made-up region is invalid, whatever JavaScript knows by that name', async () => {
+    for (const made of ['mars', 'constructor']) {
+      const answer = await whileLocked(region, () => verify(region, exampleKey(made)));
+      expect(answer).toEqual({ valid: false, refusal: { code: 'key_invalid' } });
+    }
   });
 
   test('a flood of garbage costs no read and is answered like an unknown key', async () => {

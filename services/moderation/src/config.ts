@@ -14,7 +14,7 @@ const variables = z.object({
   ...platformVariables,
   /** Key of the fingerprints of hits. Changing it lets a context that counted today count once more. */
   FINGERPRINT_KEY: secret.min(32),
-  /** Wraps the key of each case: 32 bytes in base64, with versions while it is rotated. */
+  /** Wraps the key of each case: 32 bytes in base64, with versions once it was rotated. */
   CASE_KEY: keyRing,
   /** Path of the JSON file with policy and rules; without it the shipped examples. */
   RULES_FILE: z.string().min(1).max(500).optional(),

@@ -1,10 +1,11 @@
 // Composition root of moderation.
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
+import { assertKeyVersions } from '@meridian/kit/crypto/assert-key-versions.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { eraseAccount } from './account/erase-account.ts';
 import { fenceRoutes } from './account/fences.routes.ts';
-import { deleteOldReadings } from './cases/case-reading.store.ts';
+import { countOverdue } from './cases/case.store.ts';
 import { caseRoutes } from './cases/cases.routes.ts';
 import { expireEnded } from './cases/expire-ended.ts';
 import { readConfig } from './config.ts';
@@ -12,18 +13,18 @@ import type { Schema } from './db/schema.ts';
 import type { ModerationDeps } from './deps.ts';
 import { matchRoutes } from './matching/matches.routes.ts';
 import { migrations } from './migrations.ts';
+import { deleteOver } from './retention.ts';
 import { createLiveRules } from './rules/live-rules.ts';
 import { activateRules } from './rules/rules.store.ts';
+import { warnOfExamples } from './rules/rules-file.ts';
 import { scoreRoutes } from './scoring/scores.routes.ts';
-import { deleteOldEvidence } from './scoring/strikes.store.ts';
 
 const service = 'moderation';
 /** Milliseconds. State that must hold on every replica is read again within half a second. */
 const rulesPollMs = 400;
 const expiryMs = 1_000;
+const countingMs = 10_000;
 const cleaningMs = 60_000;
-const strikesKeptMs = 90 * 86_400_000;
-const fingerprintsKeptMs = 2 * 86_400_000;
 
 /** Starts the service on the environment given. Throws ConfigError when it or the rules file does not fit. */
 export const startModeration = async (
@@ -40,7 +41,7 @@ export const startModeration = async (
     migrations,
     overrides,
   });
-  const { db, log, now, publish, every } = platform;
+  const { db, log, now, publish, every, metrics } = platform;
   const deps: ModerationDeps = {
     region: region.id,
     now,
@@ -49,6 +50,7 @@ export const startModeration = async (
     appealUrl: region.profile.links.appeal,
   };
   const rules = createLiveRules({ db, log });
+  warnOfExamples(log, config);
 
   matchRoutes(platform, { rules, fingerprintKey: config.FINGERPRINT_KEY });
   scoreRoutes(platform, deps, rules);
@@ -57,21 +59,16 @@ export const startModeration = async (
 
   every(rulesPollMs, 'rules in force', rules.refresh);
   every(expiryMs, 'expire protections', () => expireEnded(db, deps, log));
-  every(cleaningMs, 'delete old evidence', () =>
-    deleteOldEvidence(
-      db.read,
-      {
-        strikes: new Date(now().getTime() - strikesKeptMs),
-        fingerprints: new Date(now().getTime() - fingerprintsKeptMs),
-      },
-      5_000,
-    ),
+  const overdue = metrics.gauge(
+    'moderation_overdue_cases',
+    'ALARM: cases that a person should have decided by now',
+    [],
   );
-
-  every(cleaningMs, 'delete old readings', () => {
-    const before = now();
-    before.setUTCMonth(before.getUTCMonth() - region.profile.retention.securityLog.months);
-    return deleteOldReadings(db.read, before);
+  every(countingMs, 'count overdue cases', async () => {
+    overdue.set(await countOverdue(db.read, now()));
+  });
+  every(cleaningMs, 'delete what is over', async () => {
+    await deleteOver(db.read, now(), region.profile.retention.securityLog);
   });
 
   const eventDeps = { service, region: region.id, now } as const;
@@ -81,6 +78,7 @@ export const startModeration = async (
       eraseOnRequest<Schema>(eventDeps, { erase: (tx, accountId) => eraseAccount(tx, eventDeps, accountId) }),
     ],
     prepare: async () => {
+      await assertKeyVersions(db.read, { variable: 'CASE_KEY', ring: config.CASE_KEY, table: 'moderation_case' });
       await db.transaction((tx) => activateRules(tx, rulesFile, now()));
       await rules.refresh();
     },

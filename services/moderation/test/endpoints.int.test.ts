@@ -15,7 +15,11 @@ endpointSuite({
     if (verdict.verdict !== 'account_protected') throw new Error('the account of the suite should be protected');
     const { caseId } = verdict;
     const [hit] = await world.match('neutral-note');
+    // Not protected, so that its score reads the rules; one hit is of a version that only the contract knows.
+    const hits = [hit, { ...hit, version: 2_147_483_647, fingerprint: '0'.repeat(64) }];
+    const scored = { accountId: world.newAccount(), requestId: newId('req', world.region, world.now()), hits };
     return {
+      region: world.region,
       publicUrl: world.service.publicUrl,
       internalUrl: world.service.internalUrl,
       tokens: await world.authority.suiteTokens('moderation', { user, otherUser }),
@@ -32,7 +36,7 @@ endpointSuite({
           case 'matchText':
             return { body: { texts: ['neutral-note'] } };
           case 'scoreHits':
-            return { body: { accountId: user, requestId: newId('req', world.region, world.now()), hits: [hit] } };
+            return { body: scored };
           case 'getModerationStanding':
             // Not knowing an account is an answer here: no case is open.
             return { params: { accountId: user }, unknownId: [200] };

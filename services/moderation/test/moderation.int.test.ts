@@ -4,7 +4,8 @@ import { accountErased, accountErasureRequested } from '@meridian/contracts/even
 import { accountProtected, protectionLifted } from '@meridian/contracts/events/moderation.ts';
 import { fenceModeration } from '@meridian/contracts/fence.ts';
 import { getModerationStanding } from '@meridian/contracts/moderation.ts';
-import { newId } from '@meridian/kit/ids.ts';
+import { newId, timeOfId } from '@meridian/kit/ids.ts';
+import { tablesNaming } from '@meridian/testkit/service/tables-naming.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import { startWorld, testRules, type World } from './world.ts';
 
@@ -56,21 +57,9 @@ describe('matching', () => {
     expect(await world.match(`${'\ufdfa'.repeat(1_000)} neutral-block`)).toHaveLength(1);
   });
 
-  test('more text at a time than there is room for is refused, and matched again afterwards', async () => {
-    const outcomes = await Promise.all(
-      Array.from({ length: 24 }, () =>
-        world.match('é '.repeat(500_000)).then(
-          () => 'matched',
-          (error: { code?: string }) => error.code,
-        ),
-      ),
-    );
-    expect(new Set(outcomes)).toEqual(new Set(['matched', 'match_busy']));
-    expect(await world.match('neutral-block')).toHaveLength(1);
-  });
-
   test('another request is answered while four megabytes are matched', async () => {
-    const big = world.match(...Array.from({ length: 3 }, () => 'é '.repeat(400_000)));
+    const texts = Array.from({ length: 3 }, () => 'é '.repeat(400_000));
+    const big = world.match(...texts);
     let answered = 0;
     const small = (async () => {
       for (let i = 0; i < 3; i += 1) {
@@ -78,11 +67,17 @@ describe('matching', () => {
         answered += 1;
       }
     })();
-    await Promise.race([big, small]);
+    await Promise.race([big.catch(() => []), small]);
     expect(answered).toBeGreaterThan(0);
-    expect(await big).toEqual([]);
     await small;
-  });
+    // A machine that is too slow for it is told to come again.
+    const busy = (error: unknown) => (error as { code?: string }).code === 'match_busy';
+    const answer = await big.catch((error: unknown) => {
+      if (!busy(error)) throw error;
+      return waitFor(() => world.match(...texts), { timeoutMs: 60_000, everyMs: 1_000 });
+    });
+    expect(answer).toEqual([]);
+  }, 90_000);
 });
 
 describe('scoring', () => {
@@ -159,7 +154,10 @@ describe('scoring', () => {
   test('of many scores at once that cross the threshold exactly one opens a case, and none is lost', async () => {
     const account = world.newAccount();
     const hits = await Promise.all(Array.from({ length: 10 }, () => world.match(fresh('neutral-note'))));
-    const verdicts = await Promise.all(hits.map((one) => world.score(account, one)));
+    // One that waited too long for those before it was refused before it was counted, and is sent again.
+    const score = (one: (typeof hits)[number]): ReturnType<World['score']> =>
+      world.score(account, one).catch((error) => (error.code === 'score_busy' ? score(one) : Promise.reject(error)));
+    const verdicts = await Promise.all(hits.map(score));
     expect(verdicts.filter(({ verdict }) => verdict === 'pass')).toHaveLength(2);
     const cases = new Set(verdicts.flatMap((v) => (v.verdict === 'account_protected' ? [v.caseId] : [])));
     expect(cases.size).toBe(1);
@@ -382,7 +380,7 @@ describe('cancellation', () => {
   test('a fenced account takes no score and no appeal; erasure leaves nothing that leads to it', async () => {
     const account = world.newAccount();
     const { caseId } = await protect(account);
-    await world.appeal(account, caseId, 'a private letter');
+    await world.appeal(account, caseId, 'a private letter,\nof two lines');
     const sagaId = newId('sag', world.region, world.now());
     await call(fenceModeration, {
       baseUrl: world.service.internalUrl,
@@ -402,27 +400,29 @@ describe('cancellation', () => {
       erased: { case_keys: 1, appeals: 1, strikes: 1, fingerprints: 1, cases_pseudonymised: 1 },
       retained: [],
     });
-    const tables = await world.sql<{ table_name: string }>(
-      `select table_name from information_schema.tables where table_schema = 'public'`,
-    );
-    const kept = tables
-      .map(({ table_name }) => table_name)
-      .filter(
-        (name) =>
-          ![
-            'account_fence',
-            'account_tombstone',
-            'account_sequence',
-            'inbox_sequence',
-            'outbox',
-            'published_event',
-          ].includes(name),
-      );
-    for (const table of kept)
-      expect(JSON.stringify(await world.sql(`select t::text from "${table}" t`))).not.toContain(account);
+    const allowed = [
+      'account_fence',
+      'account_sequence',
+      'account_tombstone',
+      'inbox_sequence',
+      'outbox',
+      'published_event',
+    ];
+    expect((await tablesNaming(world.sql, account)).filter((name) => !allowed.includes(name))).toEqual([]);
+    // Beside the case that is kept only its events do, until they are pruned.
+    expect((await world.sql(`select 1 from outbox where payload like '%' || $1 || '%'`, [caseId])).length).toBe(0);
+    expect(await tablesNaming(world.sql, account, caseId)).toEqual(['published_event']);
     const seen = await world.caseOf(caseId);
     expect(seen).toMatchObject({ state: 'expired', appeal: null });
     expect(seen.accountId).not.toBe(account);
+    // Nor does a moment: neither in the id nor beside it. (An id drawn from the clock would be within the hour of it.)
+    expect(Math.abs(world.now().getTime() - (timeOfId(seen.accountId)?.getTime() ?? 0))).toBeGreaterThan(3_600_000);
+    const [ended] = await world.sql<{ whole_days: boolean }>(
+      `select extract(epoch from c.closed_at) % 86400 = 0 and extract(epoch from p.lifted_at) % 86400 = 0 as whole_days
+       from moderation_case c join protection p on p.case_id = c.id where c.id = $1`,
+      [caseId],
+    );
+    expect(ended).toEqual({ whole_days: true });
     expect(await world.standing(account)).toEqual({ openCase: false });
   });
 });

@@ -99,7 +99,7 @@ export const startWorld = async () => {
     ...from(),
   });
   const match = async (...texts: string[]): Promise<Hit[]> =>
-    (await call(matchText, { ...(await gateway()), body: { texts } })).body.hits;
+    (await call(matchText, { ...(await gateway()), body: { texts }, timeoutMs: 60_000 })).body.hits;
   const score = async (accountId: string, hits: Hit[]) =>
     (await call(scoreHits, { ...(await gateway()), body: { accountId, requestId: newId('req', region, now()), hits } }))
       .body;

@@ -14,7 +14,7 @@ const variables = z.object(platformVariables);
 
 /** Needed in a region that requires real names. */
 const realNameVariables = z.object({
-  /** Wraps the data key of each account: 32 bytes in base64, with versions while it is rotated. */
+  /** Wraps the data key of each account: 32 bytes in base64, with versions once it was rotated. */
   IDENTITY_DATA_KEY: keyRing,
   /** Key of the blind index by which a person is recognised across accounts. Never the data key. */
   BLIND_INDEX_KEY: secret.min(32),

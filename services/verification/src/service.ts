@@ -1,6 +1,7 @@
 // Composition root of verification.
 import { listensTo } from '@meridian/contracts/events/listeners.ts';
 import { eraseOnRequest } from '@meridian/kit/account/erasure.ts';
+import { assertKeyVersions } from '@meridian/kit/crypto/assert-key-versions.ts';
 import { createPlatform, type Overrides, type Running } from '@meridian/kit/run/platform.ts';
 import { eraseAccount } from './account/erase-account.ts';
 import { fenceRoutes } from './account/fences.routes.ts';
@@ -8,7 +9,9 @@ import { type RealNameSettings, readConfig } from './config.ts';
 import type { Schema } from './db/schema.ts';
 import { migrations } from './migrations.ts';
 import { registerDay } from './personal/identity-number.ts';
+import { forgetOldTries } from './personal/match-try.store.ts';
 import { deleteOldSubjectAttempts } from './personal/subject-attempt.store.ts';
+import { type RegistryOutcome, registryOutcomes } from './personal/submission.ts';
 import type { SubmissionFlow } from './personal/submit-person.ts';
 import { sweepSubmissions } from './personal/sweep-submissions.ts';
 import { verificationRoutes } from './personal/verifications.routes.ts';
@@ -34,7 +37,17 @@ export const startVerification = async (
     migrations,
     overrides,
   });
-  const { db, log, now, publish } = platform;
+  const { db, log, now, publish, metrics } = platform;
+  const countAnswers = () => {
+    const answers = metrics.counter(
+      'verification_registry_answers_total',
+      'ALARM when most of them are provider_unavailable or provider_limit: answers of the registry',
+      ['outcome'],
+    );
+    // From zero: a series that begins with its first event shows no increase.
+    for (const outcome of registryOutcomes) answers.inc({ outcome }, 0);
+    return (outcome: RegistryOutcome) => answers.inc({ outcome });
+  };
   const flowOf = (settings: RealNameSettings): SubmissionFlow => ({
     region: region.id,
     now,
@@ -45,6 +58,7 @@ export const startVerification = async (
     db,
     log,
     registry: createRegistry(settings, now),
+    answered: countAnswers(),
   });
   const flow = realName && flowOf(realName);
 
@@ -55,9 +69,11 @@ export const startVerification = async (
       await sweepSubmissions(flow);
     });
 
-  platform.every(cleaningMs, 'delete old attempts about persons', () =>
-    deleteOldSubjectAttempts(db.read, registerDay(now())),
-  );
+  platform.every(cleaningMs, 'delete old attempts about persons', async () => {
+    const today = registerDay(now());
+    await deleteOldSubjectAttempts(db.read, today);
+    await forgetOldTries(db.read, today);
+  });
 
   const eventDeps = { service, region: region.id, now } as const;
   return platform.start({
@@ -65,5 +81,13 @@ export const startVerification = async (
     reactions: [
       eraseOnRequest<Schema>(eventDeps, { erase: (tx, accountId) => eraseAccount(tx, eventDeps, accountId) }),
     ],
+    prepare: async () => {
+      if (realName)
+        await assertKeyVersions(db.read, {
+          variable: 'IDENTITY_DATA_KEY',
+          ring: realName.dataKeys,
+          table: 'subject_key',
+        });
+    },
   });
 };

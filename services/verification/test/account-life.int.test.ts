@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { accountErased, accountErasureRequested } from '@meridian/contracts/events/lifecycle.ts';
 import { fenceVerification } from '@meridian/contracts/fence.ts';
 import { getVerificationStanding } from '@meridian/contracts/verification.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { columnsNear } from '@meridian/testkit/service/columns-near.ts';
+import { startVerification } from '../src/service.ts';
 import { numberOf, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -137,6 +140,24 @@ describe('cancellation', () => {
     expect((await world.view(await verified(number))).status).toBe('personal');
     await expect(verified(number)).rejects.toMatchObject({ code: 'identity_in_use' });
   });
+
+  test('erasure leaves nothing that can be matched by time with the tombstone, which names the account', async () => {
+    const gone = await verified(numberOf(9));
+    const hour = 3_600_000;
+    world.clock.offsetMs += hour;
+    const sagaId = newId('sag', world.region, world.now());
+    await fence(gone, sagaId);
+    await world.bus.send('identity', accountErasureRequested, gone, { sagaId });
+    await world.bus.waitFor(accountErased, gone);
+    const [tombstone] = await world.sql<{ at: Date }>(
+      'select erased_at as at from account_tombstone where account_id = $1',
+      [gone],
+    );
+    const found = await columnsNear(world.sql, { at: tombstone?.at ?? new Date(0), ms: hour / 2, account: gone });
+    // That an event came: neither whose nor what.
+    expect(found.filter((column) => !column.startsWith('inbox.'))).toEqual([]);
+    expect(await world.sql('select 1 from decision_record')).not.toEqual([]);
+  });
 });
 
 describe('regions', () => {
@@ -189,4 +210,16 @@ describe('regions', () => {
     expect(() => readConfig({ ...world.env, [name]: undefined })).toThrow(new RegExp(`${name} is missing`));
     expect(() => readConfig(world.env)).not.toThrow();
   });
+});
+
+test('a service without the version of the data key that something was sealed under does not start, and names it', async () => {
+  await verified(numberOf(90));
+  const next = `2:${randomBytes(32).toString('base64')}`;
+  const start = (IDENTITY_DATA_KEY: string) =>
+    startVerification({ ...world.env, IDENTITY_DATA_KEY }, { now: world.now, ...world.bus.overrides });
+  await expect(start(next)).rejects.toMatchObject({
+    code: 'invalid_configuration',
+    mistakes: ['IDENTITY_DATA_KEY lacks version 1, under which data is sealed: add it again'],
+  });
+  await (await start(`${next},${world.env.IDENTITY_DATA_KEY}`)).stop();
 });

@@ -10,6 +10,7 @@ endpointSuite({
     const world = await startWorld();
     const [user, otherUser] = [world.newAccount(), world.newAccount()];
     return {
+      region: world.region,
       publicUrl: world.service.publicUrl,
       internalUrl: world.service.internalUrl,
       tokens: await world.authority.suiteTokens('verification', { user, otherUser }),
@@ -22,7 +23,9 @@ endpointSuite({
             // Not knowing an account is an answer here: it is not verified.
             return { params: { accountId: user }, unknownId: [200] };
           case 'matchRealName':
-            return { body: { accountId: user, name: '张三', number: numberOf(1) } };
+            return {
+              body: { accountId: user, askedAs: 'real-name:'.padEnd(40, 'x'), name: '张三', number: numberOf(1) },
+            };
           default:
             return undefined;
         }

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { call } from '@meridian/client/client.ts';
 import { matchRealName } from '@meridian/contracts/verification.ts';
+import { createDatabase } from '@meridian/kit/db/database.ts';
+import { createLog } from '@meridian/kit/telemetry/log.ts';
+import type { Schema } from '../src/db/schema.ts';
+import { registerDay } from '../src/personal/identity-number.ts';
+import { forgetOldTries } from '../src/personal/match-try.store.ts';
 import { numberOf, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -9,11 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-const match = async (accountId: string, name: string, number: string) =>
+const match = async (accountId: string, name: string, number: string, askedAs = `name-of:${accountId}`) =>
   call(matchRealName, {
     baseUrl: world.service.internalUrl,
     token: await world.authority.serviceToken('identity', 'verification'),
-    body: { accountId, name, number },
+    body: { accountId, askedAs, name, number },
   });
 const verified = async (number: string) => {
   world.registry.tell(() => ({ bizCode: '1' }));
@@ -49,7 +54,7 @@ test('a person under review matches nobody', async () => {
   expect((await match(account, '张三', numberOf(6))).body).toEqual({ match: false });
 });
 
-test('ten questions a day about one account, right ones included and at once; unknown accounts are counted alike', async () => {
+test('ten questions a day under one name, right ones included and at once; unknown accounts are counted alike', async () => {
   for (const account of [await verified(numberOf(7)), world.newAccount()]) {
     const outcomes = await Promise.allSettled(Array.from({ length: 12 }, () => match(account, '张三', numberOf(8))));
     expect(outcomes.filter((o) => o.status === 'fulfilled')).toHaveLength(10);
@@ -58,8 +63,15 @@ test('ten questions a day about one account, right ones included and at once; un
       status: 429,
     });
   }
-  world.clock.offsetMs += 86_400_000;
+  // What other names of the same account were used up tells nothing of this one.
   const account = await verified(numberOf(9));
+  for (let i = 0; i < 10; i += 1) await match(account, '张三', numberOf(8));
+  expect((await match(account, '阿依古丽·买买提', numberOf(9), `id-of:${account}`)).body).toEqual({ match: true });
+  world.clock.offsetMs += 86_400_000;
   expect((await match(account, '阿依古丽·买买提', numberOf(9))).body).toEqual({ match: true });
-  expect(await world.sql('select account_id from match_try')).toEqual([{ account_id: account }]);
+  const log = createLog({ service: 'verification', region: world.region, level: 'silent' });
+  const db = createDatabase<Schema>({ url: world.env.DATABASE_URL, poolSize: 1, log, applicationName: 'test' });
+  await forgetOldTries(db.read, registerDay(world.now()));
+  await db.close();
+  expect(await world.sql('select asked_as from match_try')).toEqual([{ asked_as: `name-of:${account}` }]);
 });

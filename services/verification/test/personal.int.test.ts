@@ -6,6 +6,7 @@ import { getVerificationStanding, submitPersonalVerification } from '@meridian/c
 import { createDatabase } from '@meridian/kit/db/database.ts';
 import { canonicalRequest } from '@meridian/kit/http/idempotency.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
+import { unheardAlarms } from '@meridian/testkit/service/unheard-alarms.ts';
 import { waitFor } from '@meridian/testkit/wait-for.ts';
 import type { Schema } from '../src/db/schema.ts';
 import { registerDay } from '../src/personal/identity-number.ts';
@@ -143,6 +144,21 @@ describe('attempts', () => {
     expect((await world.submit(account, { number })).status).toBe(200);
   });
 
+  test('the twenty-first submission of a day is refused unasked, whatever the registry told of the others', async () => {
+    const account = world.newAccount();
+    const number = nextNumber();
+    world.registry.tell(() => ({ code: '401' }));
+    for (let i = 0; i < 20; i += 1)
+      await expect(world.submit(account, { number })).rejects.toMatchObject({ code: 'identity_number_invalid' });
+    const before = world.registry.asked.length;
+    await expect(world.submit(account, { number })).rejects.toMatchObject({
+      code: 'verification_attempts_used',
+      status: 429,
+    });
+    expect(world.registry.asked.length).toBe(before);
+    expect((await world.view(account)).attemptsLeftToday).toBe(5);
+  });
+
   test('nothing of a refused person is kept', async () => {
     const rows = await world.sql(
       `select 1 from submission where state in ('rejected', 'freed', 'superseded') and (name_sealed is not null or number_sealed is not null)`,
@@ -153,11 +169,19 @@ describe('attempts', () => {
   test('ten submissions at once: one is checked, the others are told to wait, one attempt is used', async () => {
     const account = world.newAccount();
     const number = nextNumber();
+    let refused = 0;
+    const othersRefused = Promise.withResolvers<void>();
     world.registry.tell(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await othersRefused.promise;
       return { bizCode: '2' };
     });
-    const results = await Promise.allSettled(Array.from({ length: 10 }, () => world.submit(account, { number })));
+    const submit = () =>
+      world.submit(account, { number }).catch((error: unknown) => {
+        refused += 1;
+        if (refused === 9) othersRefused.resolve();
+        throw error;
+      });
+    const results = await Promise.allSettled(Array.from({ length: 10 }, submit));
     const codes = results.map((r) => (r.status === 'rejected' ? (r.reason as { code: string }).code : 'ok'));
     expect(codes.sort()).toEqual(['identity_mismatch', ...Array(9).fill('verification_pending')]);
     expect((await world.view(account)).attemptsLeftToday).toBe(4);
@@ -359,4 +383,15 @@ test('no name and no number in any log line, event, or row of the database, nor 
   const kept = stored.join('\n');
   expect(kept).toContain('user:acc_');
   expect(digests.filter((digest) => kept.includes(digest))).toEqual([]);
+});
+
+test('what the registry answers is counted by outcome, and somebody is told of its outage', async () => {
+  const metrics = async () => (await fetch(`${world.service.internalUrl}/metrics`)).text();
+  const outages = async () =>
+    Number(/^verification_registry_answers_total\{outcome="provider_unavailable"\} (\d+)$/m.exec(await metrics())?.[1]);
+  expect(unheardAlarms(await metrics(), 'verification_')).toEqual([]);
+  const before = await outages();
+  world.registry.tell(() => ({ status: 500 }));
+  await expect(world.submit(world.newAccount(), { number: nextNumber() })).rejects.toMatchObject({ status: 503 });
+  expect(await outages()).toBe(before + 1);
 });

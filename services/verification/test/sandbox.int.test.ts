@@ -5,17 +5,18 @@ import { exampleStaff } from '@meridian/sandbox/oidc/staff.ts';
 import { testPerson, testPersons } from '@meridian/sandbox/real-name/test-persons.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
-import { startWorld, type World } from './world.ts';
+import { createClock, startWorld, timeOf, type World } from './world.ts';
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>;
 let world: World;
 
 beforeAll(async () => {
+  const clock = createClock();
   sandbox = await startSandbox({
     secrets: await createSandboxSecrets(['cn']),
     http: { port: 0 },
     smtp: { port: 0 },
-    now: () => new Date(),
+    now: () => timeOf(clock),
     models: exampleModels,
     staff: exampleStaff,
     notifications: { timeScale: 1, timeoutMs: 5_000 },
@@ -23,6 +24,7 @@ beforeAll(async () => {
   });
   const registry = sandbox.credentials.cn?.realName;
   world = await startWorld({
+    clock,
     variables: {
       REAL_NAME_ENDPOINT: registry?.endpoint,
       REAL_NAME_ACCESS_KEY_ID: registry?.accessKeyId,

@@ -40,10 +40,15 @@ export const refuseEnded = async <S extends KitSchema>(
   if (rows[0]?.ended) fail(unauthenticated, { detail: 'The session has ended; sign in again' });
 };
 
-/** Deletes what no living token needs, at most 1,000 rows. */
-export const cleanSessionEnds = async <S extends KitSchema>(db: Database<S>, now: Date): Promise<void> => {
-  await sql`
-    delete from not_before where (account_id, session_id) in (
-      select account_id, session_id from not_before where recorded_at < ${new Date(now.getTime() - keptMs)} limit 1000
-    )`.execute(db.read);
+/** Deletes what no living token needs, at most `limit` rows; answers whether there may be more. */
+export const cleanSessionEnds = async <S extends KitSchema>(
+  db: Database<S>,
+  now: Date,
+  limit = 1_000,
+): Promise<boolean> => {
+  const { numAffectedRows } = await sql`delete from not_before where ctid in (
+      select ctid from not_before where recorded_at < ${new Date(now.getTime() - keptMs)} limit ${limit} for update skip locked)`.execute(
+    db.read,
+  );
+  return numAffectedRows === BigInt(limit);
 };

@@ -1,11 +1,9 @@
 // One service's database: a pool of connections, transactions that retry, and a guard against queries that miss their transaction.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import { errorCode } from '../error-code.ts';
-import type { Logger } from '../telemetry/log.ts';
-import { nameStatements } from './named-statements.ts';
-import { typesOfPool } from './types.ts';
+import { openClient, openPool, type PoolOptions } from './connections.ts';
 
 /** A running transaction. It cannot open another; use cases take it as their first argument. */
 export type Tx<S> = Omit<Transaction<S>, 'transaction' | 'startTransaction' | 'connection' | 'destroy'>;
@@ -25,15 +23,7 @@ export interface Database<S> {
   close(): Promise<void>;
 }
 
-export type DatabaseOptions = {
-  url: string;
-  poolSize: number;
-  log: Logger;
-  applicationName: string;
-  onCommit?: () => void;
-  /** Milliseconds; default 15 000. */
-  statementTimeoutMs?: number;
-};
+export type DatabaseOptions = PoolOptions & { onCommit?: () => void };
 
 /** `nested_transaction`: a query went around the running transaction. A programming error. */
 export class NestedTransactionError extends Error {
@@ -45,36 +35,10 @@ export class NestedTransactionError extends Error {
 const retryable = new Set(['40001', '40P01']);
 const retries = 3;
 
-/** Opens a pool; nothing is connected before the first query. Times: connect 5 s, statement 15 s, idle in transaction 15 s. */
+/** Opens a pool (connections.ts has its limits); nothing is connected before the first query. */
 export const createDatabase = <S>(options: DatabaseOptions): Database<S> => {
   const { log } = options;
-  const statementTimeout = options.statementTimeoutMs ?? 15_000;
-  const settings: pg.ClientConfig = {
-    connectionString: options.url,
-    statement_timeout: statementTimeout,
-    // The client's own limit catches a server that no longer answers at all.
-    query_timeout: statementTimeout + 5_000,
-    idle_in_transaction_session_timeout: 15_000,
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
-    types: typesOfPool,
-  };
-  const pool = new pg.Pool({
-    ...settings,
-    application_name: options.applicationName,
-    max: options.poolSize,
-    idleTimeoutMillis: 30_000,
-  });
-  let closing = false;
-  pool.on('error', (err) => {
-    // A connection that is being closed may still hear that the server stops as well.
-    if (!closing) log.error({ err }, 'idle database connection lost');
-  });
-  // A connection that dies while checked out emits here; without a listener that would end the process.
-  pool.on('connect', (client) => {
-    client.on('error', (err) => log.warn({ err }, 'database connection lost'));
-    nameStatements(client);
-  });
+  const pool = openPool(options);
 
   const running = new AsyncLocalStorage<{ active: boolean }>();
   const refuseInside = () => {
@@ -134,11 +98,8 @@ export const createDatabase = <S>(options: DatabaseOptions): Database<S> => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    dedicated: (applicationName) => new pg.Client({ ...settings, application_name: applicationName }),
+    dedicated: (applicationName) => openClient({ ...options, applicationName }),
     pool,
-    close: () => {
-      closing = true;
-      return pool.end();
-    },
+    close: () => pool.end(),
   };
 };

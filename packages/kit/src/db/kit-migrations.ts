@@ -1,12 +1,6 @@
 // Migrations of kit's own tables; `migrate` runs them before the service's own.
-import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
-
-const statements = (texts: string[]): Migration => ({
-  up: async (db: Kysely<unknown>) => {
-    for (const text of texts) await sql.raw(text).execute(db);
-  },
-});
+import { statements } from './statements.ts';
 
 const events = statements([
   // Rows are deleted as soon as they are on the bus, so the table stays small; vacuum often.
@@ -44,7 +38,7 @@ const events = statements([
      type text not null,
      seq bigint,
      payload text not null,
-     state text not null check (state in ('parked', 'held', 'replaying', 'applied', 'discarded')),
+     state text not null check (state in ('parked', 'held', 'unknown', 'replaying', 'applied', 'discarded')),
      error text not null,
      attempts integer not null,
      parked_at timestamptz not null default now(),
@@ -53,8 +47,9 @@ const events = statements([
      reason text,
      unique (consumer, event_id)
    )`,
-  `create index parked_event_open on parked_event (consumer, account_id, position) where state in ('parked', 'held', 'replaying')`,
+  `create index parked_event_open on parked_event (consumer, account_id, position) where state in ('parked', 'held', 'unknown', 'replaying')`,
   `create index parked_event_replaying on parked_event (consumer, position) where state = 'replaying'`,
+  `create index parked_event_unknown on parked_event (consumer, type) where state = 'unknown'`,
 ]);
 
 const idempotency = statements([
@@ -89,6 +84,12 @@ const accounts = statements([
      end if;
      perform pg_advisory_xact_lock_shared(hashtextextended(account, 20261122));
      return (select fenced_at from account_fence where account_id = account);
+   end $$`,
+  // What holds off the fence holds off the erasure, which begins with it.
+  `create function account_erased(account text) returns boolean language plpgsql volatile as $$
+   begin
+     perform account_fenced_at(account);
+     return exists (select from account_tombstone where account_id = account);
    end $$`,
 ]);
 

@@ -4,7 +4,9 @@ import { type Migration, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { errorMessage } from '../error-code.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { connected } from './connections.ts';
 import { kitMigrations } from './kit-migrations.ts';
+import { assertSameText, recordingDigests } from './migration-digest.ts';
 
 /** `database_newer`: the database has migrations that this code does not know. */
 export class DatabaseNewerError extends Error {
@@ -72,7 +74,10 @@ export const runMigrations = async (options: {
   /** Schema of the migration table; created when absent. Default: public. */
   schema?: string;
 }): Promise<void> => {
-  await withMigrator(options.url, options.migrations, options.schema, async (migrator) => {
+  const { url, migrations, schema } = options;
+  await connected({ url }, (client) => assertSameText(client, migrations, schema));
+  const recording = recordingDigests(migrations, `${schema ?? 'public'}.migration_digest`);
+  await withMigrator(url, recording, schema, async (migrator) => {
     const { error, results = [] } = await migrator.migrateToLatest();
     for (const { migrationName, status } of results)
       options.log.info({ migration: migrationName, status }, 'migration');
@@ -94,7 +99,7 @@ export const pendingMigrations = (options: { url: string; migrations: Record<str
     (await migrator.getMigrations()).filter((m) => m.executedAt === undefined).map((m) => m.name),
   );
 
-/** Throws DatabaseOlderError or DatabaseNewerError, naming what mends it, unless the database is exactly as new as the code. */
+/** Throws DatabaseOlderError, DatabaseNewerError or DatabaseOfOtherTextError, naming what mends it, unless the database is exactly as the code makes it. */
 export const assertMigrated = async (options: {
   url: string;
   migrations: Record<string, Migration>;
@@ -105,18 +110,11 @@ export const assertMigrated = async (options: {
     throw new DatabaseOlderError(
       `the database lacks ${pending.length} migration(s) of this version, the first is "${pending[0]}": run the program services/${options.service}/src/migrate.ts first`,
     );
-  const known = new Set(Object.keys(everyMigration(options.migrations)));
-  const client = new pg.Client({
-    connectionString: options.url,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 10_000,
-  });
-  await client.connect();
-  try {
+  const known = everyMigration(options.migrations);
+  await connected(options, async (client) => {
     const { rows } = await client.query<{ name: string }>('select name from migration order by timestamp, name');
-    const unknown = rows.find(({ name }) => !known.has(name));
+    const unknown = rows.find(({ name }) => !Object.hasOwn(known, name));
     if (unknown) throw new DatabaseNewerError(newerSentence(unknown.name));
-  } finally {
-    await client.end();
-  }
+    await assertSameText(client, known);
+  });
 };

@@ -5,8 +5,11 @@ type Timestamp = ColumnType<Date, Date | string, Date | string>;
 type GeneratedTimestamp = ColumnType<Date, Date | string | undefined, Date | string>;
 type Json<T> = ColumnType<T, string, string>;
 
-/** parked: waits for a decision; held: an earlier event is missing; replaying: to be applied by the running consumer; the rest is final. */
-export type ParkedState = 'parked' | 'held' | 'replaying' | 'applied' | 'discarded';
+/**
+ * parked: waits for a decision; held: an earlier event is missing; unknown: waits for a version that knows its type; replaying: to be applied by the
+ * running consumer; the rest is final.
+ */
+export type ParkedState = 'parked' | 'held' | 'unknown' | 'replaying' | 'applied' | 'discarded';
 
 export interface KitSchema {
   outbox: {

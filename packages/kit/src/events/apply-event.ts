@@ -5,12 +5,12 @@ import type { KitSchema } from '../db/schema.ts';
 import type { Hit } from '../failpoints.ts';
 import { EventError } from './event-error.ts';
 import { receive } from './inbox.ts';
-import { park, releaseHeld } from './parking.ts';
+import { isBehindUnknown, park, releaseHeld } from './parking.ts';
+import { payloadSchemas } from './payload-schema.ts';
 import type { Reaction, ReceivedEvent } from './reaction.ts';
-import { isNewerMajor } from './read-record.ts';
 
 /** What became of an event; also the label of the metric. */
-export type Outcome = 'applied' | 'duplicate' | 'ignored' | 'newer_major' | 'erased' | 'held' | 'behind' | 'parked';
+export type Outcome = 'applied' | 'duplicate' | 'ignored' | 'unknown' | 'erased' | 'held' | 'behind' | 'parked';
 
 export type Reactions<S extends KitSchema> = ReadonlyMap<string, Reaction<S>>;
 
@@ -26,7 +26,7 @@ export const indexReactions = <S extends KitSchema>(reactions: readonly Reaction
 
 /** Validates `data` by the type's schema, keeping unknown members (additions within a major version). */
 const received = (event: Envelope, definition: EventDefinition): ReceivedEvent<EventDefinition> => {
-  const data = definition.data.loose().safeParse(event.data);
+  const data = payloadSchemas(definition).received.safeParse(event.data);
   if (!data.success) {
     const places = data.error.issues.map((issue) => `/data/${issue.path.join('/')} (${issue.code})`);
     throw new EventError('event_contract', `${event.type}: invalid ${places.join(', ')}`);
@@ -41,25 +41,39 @@ const received = (event: Envelope, definition: EventDefinition): ReceivedEvent<E
   };
 };
 
-/** Runs the reaction to `event`, if there is one and its account is not erased. */
+/** Part of the account's own erasure: it takes the fence's lock itself, and runs after the tombstone too. */
+export const isLifecycle = <S extends KitSchema>(reactions: Reactions<S>, type: string): boolean =>
+  reactions.get(type)?.lifecycle ?? false;
+
+/**
+ * Runs the reaction to `event`, if there is one and its account is not erased, which must be known under the lock of `holdUnerased`: nothing is written of
+ * an account after its tombstone.
+ */
 export const react = async <S extends KitSchema>(
   tx: Tx<S>,
   reactions: Reactions<S>,
   event: Envelope,
   erased: boolean,
-): Promise<'applied' | 'ignored' | 'newer_major' | 'erased'> => {
+): Promise<'applied' | 'ignored' | 'erased'> => {
   const found = reactions.get(event.type);
-  if (!found) return isNewerMajor(event.type, reactions.keys()) ? 'newer_major' : 'ignored';
+  if (!found) return 'ignored';
   if (erased && !found.lifecycle) return 'erased';
   await found.react(tx, received(event, found.event));
   return 'applied';
 };
 
-export type ApplyDeps<S extends KitSchema> = { db: Database<S>; consumer: string; reactions: Reactions<S>; hit: Hit };
+export type ApplyDeps<S extends KitSchema> = {
+  db: Database<S>;
+  consumer: string;
+  reactions: Reactions<S>;
+  /** Types that this version knows. What it does not know waits for one that does; a known type without a reaction is ignored. */
+  known: ReadonlySet<string>;
+  hit: Hit;
+};
 
 /** Applies a delivered event, or puts it where it has to wait. Throws what the reaction throws; then nothing happened. */
 export const applyEvent = <S extends KitSchema>(
-  { db, consumer, reactions, hit }: ApplyDeps<S>,
+  { db, consumer, reactions, known, hit }: ApplyDeps<S>,
   event: Envelope,
   payload: string,
 ): Promise<{ outcome: Outcome; released: number }> =>
@@ -71,10 +85,10 @@ export const applyEvent = <S extends KitSchema>(
       source: event.source,
       seq: event.accountseq,
     };
-    const { kind, behind, held, erased } = await receive(tx, about);
+    const lifecycle = isLifecycle(reactions, event.type);
+    const { kind, behind, held, erased } = await receive(tx, { ...about, holdUnerased: !lifecycle });
     await hit('after-inbox-insert');
     if (kind === 'duplicate') return { outcome: 'duplicate', released: 0 };
-    const lifecycle = reactions.get(event.type)?.lifecycle ?? false;
     const parking = { ...about, type: event.type, payload, attempts: 0 };
     if (kind === 'gap' && !erased) {
       await park(tx, {
@@ -85,9 +99,15 @@ export const applyEvent = <S extends KitSchema>(
       return { outcome: 'held', released: 0 };
     }
     let outcome: Outcome = 'behind';
-    if (behind && !lifecycle && !erased)
-      await park(tx, { ...parking, state: behind, error: 'behind a parked event of this account' });
-    else outcome = await react(tx, reactions, event, erased);
+    if (!known.has(event.type)) {
+      await park(tx, { ...parking, state: 'unknown', error: 'this version does not know the type' });
+      outcome = 'unknown';
+    } else {
+      let waits = lifecycle || erased ? undefined : behind;
+      if (waits === 'unknown') waits = (await isBehindUnknown(tx, { ...about, known })) ? 'replaying' : undefined;
+      if (waits) await park(tx, { ...parking, state: waits, error: 'behind a parked event of this account' });
+      else outcome = await react(tx, reactions, event, erased);
+    }
     const released = kind === 'apply' && held ? await releaseHeld(tx, about, event.accountseq) : 0;
     await hit('after-effect-before-commit');
     return { outcome, released };
@@ -109,7 +129,7 @@ export const parkFailed = <S extends KitSchema>(
 ): Promise<'parked' | 'duplicate'> =>
   db.transaction(async (tx) => {
     const about = { ...failed, consumer };
-    const { kind } = await receive(tx, about);
+    const { kind } = await receive(tx, { ...about, holdUnerased: false });
     if (kind === 'duplicate') return 'duplicate';
     await park(tx, { ...about, state: kind === 'gap' ? 'held' : 'parked' });
     if (failed.seq !== undefined && kind === 'apply') await releaseHeld(tx, about, failed.seq);

@@ -7,8 +7,9 @@ import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ApplyDeps } from './apply-event.ts';
 import type { EventBus } from './event-bus.ts';
+import { openStates, takeUpUnknown } from './parking.ts';
 import { replayAll } from './replay.ts';
-import { createBell } from './wait.ts';
+import { createBell, wait } from './wait.ts';
 
 type Options<S extends KitSchema> = ApplyDeps<S> & {
   bus: EventBus;
@@ -24,14 +25,14 @@ export const createHousekeeping = <S extends KitSchema>(options: Options<S>) => 
   const { db, bus, consumer: group, log, metrics, now, everyMs } = options;
   const bell = createBell();
   const stopping = new AbortController();
-  let running: Promise<void> | undefined;
+  let running: Promise<unknown> | undefined;
 
   const measureParked = async () => {
     const { rows } = await sql<{ state: string; count: bigint }>`
-      select state, count(*) as count from parked_event where consumer = ${group} and state in ('parked', 'held', 'replaying') group by state`.execute(
+      select state, count(*) as count from parked_event where consumer = ${group} and state = any(${[...openStates]}) group by state`.execute(
       db.read,
     );
-    for (const state of ['parked', 'held', 'replaying'])
+    for (const state of openStates)
       metrics.parkedNow.set({ group, state }, Number(rows.find((row) => row.state === state)?.count ?? 0n));
   };
 
@@ -68,22 +69,25 @@ export const createHousekeeping = <S extends KitSchema>(options: Options<S>) => 
       lagFailures = 0;
     }, lagUnknown);
   };
+  const replay = async () => {
+    await takeUpUnknown(db, options);
+    await replayAll(options, log, stopping.signal);
+  };
 
-  const run = async () => {
-    let at = Number.NEGATIVE_INFINITY;
+  const repeat = async (step: () => Promise<void>, pause: () => Promise<void>) => {
     while (!stopping.signal.aborted) {
-      try {
-        await replayAll(options, log, stopping.signal);
-        if (performance.now() - at >= measureEveryMs) {
-          await measure();
-          at = performance.now();
-        }
-      } catch (err) {
-        log.warn({ err, group }, 'housekeeping of the consumer failed, will be repeated');
-      }
-      if (!stopping.signal.aborted) await bell.wait(everyMs);
+      await step().catch((err: unknown) =>
+        log.warn({ err, group }, 'housekeeping of the consumer failed, will be repeated'),
+      );
+      if (!stopping.signal.aborted) await pause();
     }
   };
+  // Beside each other: a replay that takes long must not freeze what an operator looks at meanwhile.
+  const run = () =>
+    Promise.all([
+      repeat(replay, () => bell.wait(everyMs)),
+      repeat(measure, () => wait(measureEveryMs, stopping.signal)),
+    ]);
 
   return {
     start: () => {

@@ -2,6 +2,7 @@
 
 import type { ServiceName } from '@meridian/contracts/endpoint.ts';
 import type { Envelope } from '@meridian/contracts/event.ts';
+import { allEvents } from '@meridian/contracts/events/all.ts';
 import type { Database } from '../db/database.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { errorCode, errorMessage } from '../error-code.ts';
@@ -10,8 +11,8 @@ import type { Now } from '../ids.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { scrub } from '../telemetry/redaction.ts';
+import { isTransient } from '../transient.ts';
 import { applyEvent, indexReactions, parkFailed } from './apply-event.ts';
-import { isTransient } from './classify.ts';
 import { createHousekeeping } from './consumer-housekeeping.ts';
 import type { DeliveredRecord, EventBus, Subscription } from './event-bus.ts';
 import type { Reaction } from './reaction.ts';
@@ -49,7 +50,9 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
   const hit = options.hit ?? noFailpoints;
   const foreignTopic = topics.find((topic) => !topic.startsWith(`${region}.`));
   if (foreignTopic !== undefined) throw new Error(`topic ${foreignTopic} is not of region ${region}`);
-  const deps = { db, consumer: group, reactions: indexReactions(options.reactions), hit };
+  const reactions = indexReactions(options.reactions);
+  const known = new Set<string>([...allEvents.map(({ type }) => type), ...reactions.keys()]);
+  const deps = { db, consumer: group, reactions, known, hit };
   // There from the beginning: the increase of a counter that appears with its first event is not seen by whoever watches increases.
   metrics.eventGaps.inc({ group }, 0);
   metrics.eventsForeign.inc({ group }, 0);
@@ -90,11 +93,12 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
 
   const unhandled = new Set<string>();
   /** Once per type: a publisher that is newer, or whose event concerns others, sends many. */
-  const noteUnhandled = (type: string, outcome: 'ignored' | 'newer_major') => {
+  const noteUnhandled = (type: string, outcome: 'ignored' | 'unknown') => {
     if (unhandled.has(type)) return;
     unhandled.add(type);
     if (outcome === 'ignored') log.warn({ group, type }, 'events of a type without a reaction here are skipped');
-    else log.warn({ group, type }, 'events of a newer major version are skipped: deploy the version that knows it');
+    else
+      log.warn({ group, type }, 'events of a type that this version does not know are kept: deploy one that knows it');
   };
 
   const attempt = async (record: DeliveredRecord, event: Envelope) => {
@@ -107,7 +111,7 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
         `event held: an earlier one of its account is missing; to look, or have it published again: ${eventsCommand}`,
       );
     }
-    if (outcome === 'ignored' || outcome === 'newer_major') noteUnhandled(event.type, outcome);
+    if (outcome === 'ignored' || outcome === 'unknown') noteUnhandled(event.type, outcome);
     if (outcome === 'applied')
       metrics.eventAge.observe({ group }, Math.max(0, (now().getTime() - Date.parse(event.time)) / 1_000));
     if (released > 0) housekeeping.poke();

@@ -11,12 +11,14 @@ export type Receipt = {
   source: string;
   /** undefined when the envelope could not be read. */
   seq: number | undefined;
+  /** Whether an erasure that is under way is waited for, and a later one waits for this transaction (`holdUnerased`). */
+  holdUnerased: boolean;
 };
 
-/** duplicate: seen before; gap: an earlier event of the account is missing; behind: an earlier one is parked; held: later ones wait for this; erased: a tombstone stands. */
+/** duplicate: seen before; gap: an earlier event of the account is missing; behind: an earlier one is parked, or waits for a version that knows it; held: later ones wait for this; erased: a tombstone stands. */
 export type Verdict = {
   kind: 'duplicate' | 'gap' | 'apply';
-  behind: 'parked' | 'replaying' | undefined;
+  behind: 'parked' | 'replaying' | 'unknown' | undefined;
   held: boolean;
   erased: boolean;
 };
@@ -25,7 +27,7 @@ type Found = {
   fresh: boolean;
   last: bigint;
   moved: boolean;
-  behind: 'parked' | 'replaying' | null;
+  behind: 'parked' | 'replaying' | 'unknown' | null;
   held: boolean;
   erased: boolean;
 };
@@ -35,7 +37,7 @@ type Found = {
  * the event is to be held until the missing one arrives.
  */
 export const receive = async <S extends KitSchema>(tx: Tx<S>, receipt: Receipt): Promise<Verdict> => {
-  const { consumer, eventId, accountId, source, seq } = receipt;
+  const { consumer, eventId, accountId, source, seq, holdUnerased } = receipt;
   // One round trip, planned once: it comes with every event. The sequence moves by compare and set, and only together with a fresh mark.
   const { rows } = await sql<Found>`/* statement: inbox-receive */
     with mark as (
@@ -50,10 +52,11 @@ export const receive = async <S extends KitSchema>(tx: Tx<S>, receipt: Receipt):
       returning 1
     )
     select last, exists (select 1 from mark) as fresh, exists (select 1 from moved) as moved,
-      (select state from parked_event where consumer = ${consumer} and account_id = ${accountId} and state in ('parked', 'replaying')
-        order by (state = 'parked') desc limit 1) as behind,
+      (select state from parked_event where consumer = ${consumer} and account_id = ${accountId} and state in ('parked', 'replaying', 'unknown')
+        order by array_position('{parked,replaying,unknown}'::text[], state) limit 1) as behind,
       exists (select 1 from parked_event where consumer = ${consumer} and account_id = ${accountId} and state = 'held') as held,
-      exists (select 1 from account_tombstone where account_id = ${accountId}) as erased
+      case when ${holdUnerased}::boolean then account_erased(${accountId})
+        else exists (select 1 from account_tombstone where account_id = ${accountId}) end as erased
     from before`.execute(tx);
   const found = rows[0];
   if (!found) throw new Error('the inbox gave no answer');
@@ -71,7 +74,7 @@ const raced = () => new EventError('event_transient', 'another member of the gro
 /** Compare and set, so that a member that lost its partition meanwhile cannot go on beside the new one. */
 export const advance = async <S extends KitSchema>(
   tx: Tx<S>,
-  receipt: Omit<Receipt, 'seq' | 'eventId'>,
+  receipt: Pick<Receipt, 'consumer' | 'accountId' | 'source'>,
   from: number,
   to: number,
 ) => {

@@ -50,18 +50,11 @@ export const createKafkaBus = (options: KafkaBusOptions): EventBus => {
   assertTiming(timing);
   const client = createKafkaClient(options);
   const admin = createKafkaAdmin(client);
-  // The count of a topic never changes (it is part of the ordering contract), so asking once is enough.
-  const counts = new Map<string, Promise<number>>();
-  const partitionsOf = (topic: string): Promise<number> => {
-    const known = counts.get(topic) ?? countPartitions(admin, topic, options.partitions);
-    counts.set(topic, known);
-    known.catch(() => counts.delete(topic));
-    return known;
-  };
+  const asDeclared = (topic: string) => countPartitions(admin, topic, options.partitions);
   const producer = createKafkaProducer({
     client,
     log,
-    partitionsOf,
+    countPartitions: asDeclared,
     deadlineMs: options.sendDeadlineMs ?? 30_000,
   });
   const subscriptions = new Set<KafkaSubscription>();
@@ -76,7 +69,7 @@ export const createKafkaBus = (options: KafkaBusOptions): EventBus => {
     publish: (records) => producer.publish(records),
 
     subscribe: async ({ group, topics, handler, onMembership }) => {
-      await Promise.all(topics.map(partitionsOf));
+      await Promise.all(topics.map(asDeclared));
       topicsOfGroup.set(group, new Set([...(topicsOfGroup.get(group) ?? []), ...topics]));
       const subscription = await createKafkaSubscription({
         client,

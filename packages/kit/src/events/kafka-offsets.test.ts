@@ -48,3 +48,29 @@ test('a commit that fails is repeated, but never over a newer one, and not after
   expect(commits).toHaveLength(1);
   offsets.stop();
 });
+
+test('a commit that was under way when partitions were assigned anew, and fails, is not repeated', async () => {
+  const commits: Commit[] = [];
+  let refuse = (_: Error) => {};
+  const offsets = createOffsets({
+    commit: (some) => {
+      commits.push(some);
+      if (commits.length > 1) return Promise.resolve();
+      return new Promise((_, reject) => {
+        refuse = reject;
+      });
+    },
+    everyMs: 5,
+    log,
+  });
+  offsets.handled('t', 0, 500n);
+  const underWay = offsets.flush();
+  await waitFor(() => commits.length === 1);
+  offsets.forget();
+  refuse(new Error('the generation is over'));
+  await underWay;
+  offsets.handled('t', 1, 1n);
+  await offsets.flush();
+  expect(commits[1]).toEqual([{ topic: 't', partition: 1, offset: '1' }]);
+  offsets.stop();
+});

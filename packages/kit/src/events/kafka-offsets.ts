@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/log.ts';
 type Offset = { topic: string; partition: number; offset: string };
 
 type Options = {
-  /** Commits "the next record to be handled" of each partition. */
+  /** Commits "the next record to be handled" of each partition, in the generation in which it is called. */
   commit: (offsets: Offset[]) => Promise<void>;
   everyMs: number;
   log: Logger;
@@ -16,6 +16,8 @@ export const createOffsets = ({ commit, everyMs, log }: Options) => {
   let pending = new Map<string, Offset>();
   let timer: NodeJS.Timeout | undefined;
   let inFlight: Promise<void> = Promise.resolve();
+  /** Counts assignments: what could not be committed in one is not committed in the next. */
+  let epoch = 0;
 
   const commitPending = async () => {
     clearTimeout(timer);
@@ -23,13 +25,15 @@ export const createOffsets = ({ commit, everyMs, log }: Options) => {
     const taken = pending;
     if (taken.size === 0) return;
     pending = new Map();
+    const takenIn = epoch;
     try {
       await commit([...taken.values()]);
     } catch (err) {
+      log.debug({ err }, 'offsets could not be committed');
+      if (takenIn !== epoch) return;
       // Newer offsets stand; the others are tried again with them.
       for (const [lane, offset] of taken) if (!pending.has(lane)) pending.set(lane, offset);
       schedule();
-      log.debug({ err }, 'offsets could not be committed, will be repeated');
     }
   };
   const flush = () => {
@@ -48,7 +52,10 @@ export const createOffsets = ({ commit, everyMs, log }: Options) => {
     /** Commits now what was handled; never rejects. */
     flush,
     /** Partitions were assigned anew: what is not committed belongs to another member, or is delivered to this one again. */
-    forget: () => pending.clear(),
+    forget: () => {
+      epoch += 1;
+      pending.clear();
+    },
     stop: () => clearTimeout(timer),
   };
 };

@@ -18,8 +18,8 @@ export type KafkaProducer = {
 type Options = {
   client: Kafka;
   log: Logger;
-  /** Asked once per publish and topic. */
-  partitionsOf: (topic: string) => Promise<number>;
+  /** Asked once per topic, and again after a send to it has failed. */
+  countPartitions: (topic: string) => Promise<number>;
   /** For one send, with the client's own repetitions. */
   deadlineMs: number;
 };
@@ -53,7 +53,7 @@ export const assertStored = (answer: readonly RecordMetadata[], topic: string, p
   throw new KafkaError('unavailable', `send to ${topic}/${partition} was answered with [${said}]`);
 };
 
-export const createKafkaProducer = ({ client, log, partitionsOf, deadlineMs }: Options): KafkaProducer => {
+export const createKafkaProducer = ({ client, log, countPartitions, deadlineMs }: Options): KafkaProducer => {
   let current: { producer: Producer; connected: Promise<void> } | undefined;
   const open = () => {
     if (current) return current;
@@ -68,14 +68,28 @@ export const createKafkaProducer = ({ client, log, partitionsOf, deadlineMs }: O
           message.partition as number,
       retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 2_000 },
     });
-    current = { producer, connected: producer.connect() };
-    return current;
+    const opened = { producer, connected: producer.connect() };
+    current = opened;
+    // Whatever refused it may be mended by the next send, which connects anew.
+    opened.connected.catch(() => {
+      if (current === opened) current = undefined;
+    });
+    return opened;
   };
   /** The next send gets a new producer: a send that was given up must not be repeated by kafkajs behind our back. */
   const drop = (used: NonNullable<typeof current>) => {
     if (current === used) current = undefined;
     // A connection that never came to be was told to whoever sent on it; here it only has to be over.
     return used.connected.catch(() => undefined).then(() => used.producer.disconnect());
+  };
+
+  // The count is part of the ordering contract and stays, unless somebody makes the topic anew: then sends to partitions that are gone fail for ever.
+  const counts = new Map<string, Promise<number>>();
+  const partitionsOf = (topic: string): Promise<number> => {
+    const known = counts.get(topic) ?? countPartitions(topic);
+    counts.set(topic, known);
+    known.catch(() => counts.delete(topic));
+    return known;
   };
 
   const send = async ({ topic, partition }: Lane, records: readonly EventRecord[]) => {
@@ -101,6 +115,7 @@ export const createKafkaProducer = ({ client, log, partitionsOf, deadlineMs }: O
       );
       assertStored(answer, topic, partition);
     } catch (error) {
+      counts.delete(topic);
       const fault = kafkaError(error, doing);
       if (fault.code === 'unavailable') void atMost(drop(used), 5_000);
       throw fault;
@@ -126,17 +141,14 @@ export const createKafkaProducer = ({ client, log, partitionsOf, deadlineMs }: O
 
   return {
     publish: async (records) => {
-      const counts = new Map(
-        await Promise.all(
-          [...new Set(records.map(({ topic }) => topic))].map(
-            async (topic) => [topic, await partitionsOf(topic)] as const,
-          ),
-        ),
+      const topics = [...new Set(records.map(({ topic }) => topic))];
+      const partitions = new Map(
+        await Promise.all(topics.map(async (topic) => [topic, await partitionsOf(topic)] as const)),
       );
       const lanes = new Map<string, Lane>();
       for (const record of records) {
         const { topic } = record;
-        const partition = kafkaPartitionOf(record.key, counts.get(topic) as number);
+        const partition = kafkaPartitionOf(record.key, partitions.get(topic) as number);
         const lane = lanes.get(`${topic}/${partition}`) ?? { topic, partition, records: [] };
         lane.records.push(record);
         lanes.set(`${topic}/${partition}`, lane);

@@ -27,7 +27,6 @@ const fakeClient = () => {
     run: async ({ eachBatch }: { eachBatch: typeof each }) => {
       each = eachBatch;
     },
-    commitOffsets: async (offsets: typeof committed) => void committed.push(...offsets),
   };
   const deliver = (partition: number, ...offsets: number[]) =>
     each({
@@ -36,6 +35,8 @@ const fakeClient = () => {
       heartbeat: async () => undefined,
       isRunning: () => true,
       isStale: () => false,
+      commitOffsetsIfNecessary: async ({ topics }: { topics: { partitions: typeof committed }[] }) =>
+        void committed.push(...topics.flatMap(({ partitions }) => partitions)),
       pause: () => {
         paused.push(partition);
         return () => undefined;

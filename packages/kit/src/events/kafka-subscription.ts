@@ -115,7 +115,17 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
     options.onFatal(error);
   };
 
-  const offsets = createOffsets({ commit: (some) => consumer.commitOffsets(some), everyMs: commitEveryMs, log });
+  // Of the latest batch. The consumer's own commitOffsets would repeat a commit after a join, with old offsets in the new generation; this one tries
+  // once, and what is late is refused by the broker.
+  let commit: EachBatchPayload['commitOffsetsIfNecessary'] = async () => undefined;
+  const offsets = createOffsets({
+    commit: (some) => {
+      const topics = Map.groupBy(some, ({ topic }) => topic);
+      return commit({ topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) });
+    },
+    everyMs: commitEveryMs,
+    log,
+  });
 
   consumer.on(consumer.events.REBALANCING, endEpoch);
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -229,6 +239,7 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
       partitionsConsumedConcurrently: options.concurrency,
       eachBatch: (payload) => {
         watchdog.progressed(payload.batch.topic, payload.batch.partition);
+        commit = payload.commitOffsetsIfNecessary;
         const work = handleBatch(payload);
         inHand.add(work);
         return work.finally(() => inHand.delete(work));

@@ -3,6 +3,7 @@ import { errorCode } from '../error-code.ts';
 import type { KafkaAdmin as WholeAdmin } from './kafka-admin.ts';
 import { changeSettings, settingsOf } from './kafka-client.ts';
 import { KafkaError, mendTopics } from './kafka-error.ts';
+import { kafkaLag } from './kafka-lag.ts';
 import { type TopicDeclaration, topicSettings } from './topics.ts';
 import { wait } from './wait.ts';
 
@@ -146,12 +147,21 @@ const untilLed = async (admin: KafkaAdmin, topics: readonly TopicDeclaration[]) 
   }
 };
 
-/** Deletes a topic that holds no event; resolves when the brokers no longer know it. Throws `topic_partitions` when it holds any. */
-export const deleteEmptyTopic = async (admin: KafkaAdmin, topic: string): Promise<void> => {
+/**
+ * Deletes a topic that holds no event, or with `groups` one whose events each of these has handled; resolves when the brokers no longer know it. Throws
+ * `topic_partitions` when it holds more.
+ */
+export const deleteTopic = async (admin: KafkaAdmin, topic: string, groups?: readonly string[]): Promise<void> => {
+  const refuse = (why: string) => new KafkaError('topic_partitions', `topic ${topic} ${why} and is not deleted`);
   await admin.ask(`deleting topic ${topic}`, async (client) => {
     const offsets = await client.fetchTopicOffsets(topic);
     const held = offsets.reduce((sum, { low, high }) => sum + BigInt(high) - BigInt(low), 0n);
-    if (held > 0n) throw new KafkaError('topic_partitions', `topic ${topic} holds ${held} events and is not deleted`);
+    if (held > 0n && !groups) throw refuse(`holds ${held} events`);
+    for (const group of groups ?? []) {
+      const lags = await kafkaLag(client, group, [topic], () => new Date());
+      const left = lags.reduce((sum, { records }) => sum + records, 0n);
+      if (left > 0n) throw refuse(`holds ${left} events that ${group} has not handled`);
+    }
     await client.deleteTopics({ topics: [topic] });
   });
   for (let tries = 1; (await topicsFound(admin, [topic])).size > 0; tries += 1) {

@@ -11,20 +11,22 @@ type State = {
 };
 
 /** A watchdog on a clock of its own. `pass` lets time go by in steps of a second, with a heartbeat in each unless told otherwise. */
-const watch = (over: Partial<State> = {}) => {
+const watch = (over: Partial<State> & { onQuiet?: (error: Error) => void } = {}) => {
   const state: State = { lag: () => 0n, inHand: false, paused: new Set(), ...over };
   const reports: string[] = [];
   let time = 0;
   let asked = 0;
+  let answerMs = 0;
   const dog = createWatchdog({
     quietMs,
     inHand: () => state.inHand,
     paused: (of, partition) => state.paused.has(`${of}/${partition}`),
     lagOf: async (partitions) => {
       asked += 1;
+      time += answerMs;
       return state.lag(partitions);
     },
-    onQuiet: (error) => void reports.push(error.message),
+    onQuiet: over.onQuiet ?? ((error) => void reports.push(error.message)),
     clock: () => time,
   });
   dog.joined(
@@ -41,7 +43,10 @@ const watch = (over: Partial<State> = {}) => {
       await dog.look();
     }
   };
-  return { state, reports, pass, dog, asked: () => asked };
+  const answerIn = (ms: number) => {
+    answerMs = ms;
+  };
+  return { state, reports, pass, dog, answerIn, asked: () => asked };
 };
 
 test('events wait and none is delivered: reported, not before the time', async () => {
@@ -72,6 +77,29 @@ test('nothing to do, or brokers that do not answer: not reported', async () => {
   await away.pass(200, { beating: false });
   expect(away.reports).toEqual([]);
   expect(away.asked()).toBeGreaterThanOrEqual(3);
+});
+
+test('brokers that were away and are just back: reported only after that time without a heartbeat', async () => {
+  let away = true;
+  const { reports, pass } = watch({
+    lag: () => {
+      if (away) throw new Error('no broker');
+      return 5n;
+    },
+  });
+  await pass(60, { beating: false });
+  away = false;
+  await pass(45, { beating: false });
+  expect(reports).toEqual([]);
+  await pass(16, { beating: false });
+  expect(reports[0]).toMatch(/no heartbeat/);
+});
+
+test('brokers that take long to answer: their time is not the time of the client', async () => {
+  const { reports, pass, answerIn } = watch({ lag: () => 5n });
+  answerIn(50_000);
+  await pass(20, { beating: false });
+  expect(reports).toEqual([]);
 });
 
 test('a batch in hand is not the time of the client, and neither asked about nor reported', async () => {
@@ -106,4 +134,14 @@ test('what was delivered while the brokers were asked is not reported', async ()
   });
   await pass(61);
   expect(reports).toEqual([]);
+});
+
+test('a fault of whoever is told is not taken for brokers that do not answer', async () => {
+  const { pass } = watch({
+    lag: () => 5n,
+    onQuiet: () => {
+      throw new Error('told');
+    },
+  });
+  await expect(pass(61)).rejects.toThrow('told');
 });

@@ -20,7 +20,9 @@ type Options = {
 
 /**
  * Ends a member whose client is quiet although the brokers answer: no heartbeat for `quietMs`, or a partition with something to do of which nothing
- * is delivered for `quietMs` of the client's own time. Counted per partition: one whose handler hangs must not hide that another is forgotten.
+ * is delivered for `quietMs`, both of the client's own time. Counted per partition: one whose handler hangs must not hide that another is forgotten.
+ * Without heartbeats the brokers are asked after a quarter of that time, again and again: brokers that were away and are just back do not make
+ * a client quiet.
  */
 export const createWatchdog = ({
   quietMs,
@@ -31,14 +33,15 @@ export const createWatchdog = ({
   clock = () => performance.now(),
 }: Options) => {
   let assigned: Assigned = new Map();
-  let beat = clock();
+  /** Time without a heartbeat. */
+  let silent = 0;
   let looked = clock();
   let looking = false;
   let timer: NodeJS.Timeout | undefined;
   /** Quiet time by topic/partition. */
   const quiet = new Map<string, number>();
   const reset = () => {
-    beat = clock();
+    silent = 0;
     looked = clock();
     quiet.clear();
   };
@@ -58,27 +61,31 @@ export const createWatchdog = ({
 
   const look = async () => {
     if (looking) return;
+    // While a batch is in hand its own heartbeats count, and their failure ends it.
     const elapsed = inHand() ? 0 : clock() - looked;
     looked = clock();
+    silent += elapsed;
     const suspects = quietOnes(elapsed);
-    // While a batch is in hand its own heartbeats count, and their failure ends it.
-    const still = clock() - beat > quietMs && !inHand();
+    const still = silent > quietMs / 4 && !inHand();
     if (!still && suspects.size === 0) return;
     looking = true;
+    let lag: bigint;
     try {
-      const lag = await lagOf(still ? assigned : suspects);
-      if (still && clock() - beat > quietMs)
-        onQuiet(new Error(`no heartbeat to the brokers for ${quietMs} ms although they answer`));
-      // What was delivered or assigned anew while the brokers were asked is not quiet, and the answer is about all suspects together.
-      else if (!still && lag > 0n && lanesOf(suspects).every((lane) => (quiet.get(lane) ?? 0) > quietMs))
-        onQuiet(new Error(`${lag} events wait and none was delivered for ${quietMs} ms`));
-      else if (lag === 0n) for (const lane of lanesOf(suspects)) quiet.delete(lane);
+      lag = await lagOf(still ? assigned : suspects);
     } catch {
       // The brokers do not answer: nothing can be said about the member, and a new process would not help.
-      reset();
+      return reset();
     } finally {
       looking = false;
+      // What the brokers took to answer is not the client's time.
+      looked = clock();
     }
+    if (still && silent > quietMs)
+      onQuiet(new Error(`no heartbeat to the brokers for ${quietMs} ms although they answer`));
+    // What was delivered or assigned anew while the brokers were asked is not quiet, and the answer is about all suspects together.
+    else if (!still && lag > 0n && lanesOf(suspects).every((lane) => (quiet.get(lane) ?? 0) > quietMs))
+      onQuiet(new Error(`${lag} events wait and none was delivered for ${quietMs} ms`));
+    else if (lag === 0n) for (const lane of lanesOf(suspects)) quiet.delete(lane);
   };
   return {
     look,
@@ -92,7 +99,7 @@ export const createWatchdog = ({
       reset();
     },
     alive: () => {
-      beat = clock();
+      silent = 0;
     },
     /** Something of the partition was delivered. */
     progressed: (topic: string, partition: number) => void quiet.delete(`${topic}/${partition}`),

@@ -50,6 +50,6 @@ export const discardParked = <S extends KitSchema>(
       throw new Error('a discarded event needs a reason and a name');
     const { numAffectedRows } = await sql`
       update parked_event set state = 'discarded', reason = ${decision.reason}, decided_by = ${decision.by}, decided_at = now()
-      where id = ${decision.id} and state in ('parked', 'replaying')`.execute(tx);
+      where id = ${decision.id} and state in ('parked', 'unknown', 'replaying')`.execute(tx);
     return numAffectedRows === 1n;
   });

@@ -12,7 +12,7 @@ export type ParkInput = {
   type: string;
   seq: number | undefined;
   payload: string;
-  state: 'parked' | 'held' | 'replaying';
+  state: 'parked' | 'held' | 'unknown' | 'replaying';
   error: string;
   attempts: number;
 };
@@ -48,6 +48,35 @@ export const releaseHeld = async <S extends KitSchema>(
   return last - seq;
 };
 
+/** Whether the account has events before this one that are being replayed, or will be since this version knows their type and an older one did not. */
+export const isBehindUnknown = async <S extends KitSchema>(
+  tx: Tx<S>,
+  { consumer, accountId, known }: { consumer: string; accountId: string; known: ReadonlySet<string> },
+): Promise<boolean> => {
+  const { rows } = await sql`
+    select from parked_event where consumer = ${consumer} and account_id = ${accountId} and state in ('unknown', 'replaying')
+      and (state = 'replaying' or type = any(${[...known]})) limit 1`.execute(tx);
+  return rows.length > 0;
+};
+
+/** Bounded, so that no statement takes long. */
+const takeUpAtOnce = 1_000;
+
+/** Queues for replay what an older version did not know and this one does. */
+export const takeUpUnknown = async <S extends KitSchema>(
+  db: Database<S>,
+  { consumer, known }: { consumer: string; known: ReadonlySet<string> },
+): Promise<void> => {
+  for (let taken = takeUpAtOnce; taken === takeUpAtOnce; ) {
+    const { numAffectedRows } = await db.transaction((tx) =>
+      sql`update parked_event set state = 'replaying' where id in (
+        select id from parked_event where consumer = ${consumer} and state = 'unknown' and type = any(${[...known]})
+        limit ${takeUpAtOnce} for update skip locked)`.execute(tx),
+    );
+    taken = Number(numAffectedRows ?? 0n);
+  }
+};
+
 export type ParkedEvent = {
   id: bigint;
   consumer: string;
@@ -66,7 +95,7 @@ export type ParkedEvent = {
   payload: string;
 };
 
-export const openStates: readonly ParkedState[] = ['parked', 'held', 'replaying'];
+export const openStates: readonly ParkedState[] = ['parked', 'held', 'unknown', 'replaying'];
 
 /** Parked events in the order of their replay; open ones unless `states` says otherwise. At most `limit` (default 100, up to 1 000). */
 export const listParked = async <S extends KitSchema>(

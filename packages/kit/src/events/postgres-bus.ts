@@ -1,9 +1,7 @@
 // The embedded transport: an event log on PostgreSQL with gap-free offsets, groups and leases. One database is its bottleneck and its single
 // point of failure; in production the same interface is Kafka.
-import pg from 'pg';
+import { openPool } from '../db/connections.ts';
 import { runMigrations } from '../db/migrate.ts';
-import { nameStatements } from '../db/named-statements.ts';
-import { typesOfPool } from '../db/types.ts';
 import type { Now } from '../ids.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { busMigrations } from './bus-migrations.ts';
@@ -60,22 +58,7 @@ export const createPostgresBus = (options: PostgresBusOptions): EventBus => {
   const { log, now } = options;
   const partitions = options.partitions ?? 4;
   const timing = { pollMs: options.pollMs ?? 100, leaseMs: options.leaseMs ?? 10_000 };
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    max: options.poolSize ?? 6,
-    application_name: 'event-bus',
-    statement_timeout: 15_000,
-    query_timeout: 20_000,
-    idle_in_transaction_session_timeout: 15_000,
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
-    types: typesOfPool,
-  });
-  pool.on('error', (err) => log.warn({ err }, 'idle connection of the event bus lost'));
-  pool.on('connect', (client) => {
-    client.on('error', (err) => log.warn({ err }, 'connection of the event bus lost'));
-    nameStatements(client);
-  });
+  const pool = openPool({ url: options.url, log, poolSize: options.poolSize ?? 6, applicationName: 'event-bus' });
 
   let ended: Promise<void> | undefined;
   const bells = new Set<Bell>();

@@ -8,6 +8,7 @@ import type { Tx } from '../db/database.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { type Now, newId, regionOfId } from '../ids.ts';
 import { EventError } from './event-error.ts';
+import { payloadSchemas } from './payload-schema.ts';
 import { refusePersonalValues } from './personal-values.ts';
 
 export type PublishDeps = { service: ServiceName; region: string; now: Now };
@@ -17,8 +18,6 @@ export type EventMessage<E extends EventDefinition> = {
   data: z.input<E['data']>;
   /** Id of the event or request that caused this one. */
   causationId?: string;
-  /** W3C trace context of the causing request. */
-  traceparent?: string;
 };
 
 /** Largest payload in bytes. */
@@ -33,7 +32,7 @@ const checked = <E extends EventDefinition>(
     throw new EventError('event_foreign_region', `${event.type}: the account is not of region ${deps.region}`);
   if (!event.publishers.includes(deps.service))
     throw new EventError('event_unknown_publisher', `${event.type} is not declared to be published by ${deps.service}`);
-  const parsed = event.data.strict().safeParse(message.data);
+  const parsed = payloadSchemas(event).published.safeParse(message.data);
   if (!parsed.success) {
     const places = parsed.error.issues.map((issue) => `/data/${issue.path.join('/')} (${issue.code})`);
     throw new EventError('event_contract', `${event.type}: invalid ${places.join(', ')}`);
@@ -69,7 +68,6 @@ export const publish = async <S extends KitSchema, E extends EventDefinition>(
     partitionkey: message.accountId,
     accountseq: Number(rows[0]?.seq),
     causationid: message.causationId,
-    traceparent: message.traceparent,
     data,
   });
   const payload = JSON.stringify(content);

@@ -22,13 +22,14 @@ export const moveToPublished = async (client: pg.Client, ids: readonly bigint[])
   );
 };
 
-/** Removes what was published more than `days` ago, some thousand rows at most. */
-export const prunePublished = async (client: pg.Client, days: number): Promise<void> => {
-  await client.query(
+/** Removes what was published more than `keptDays` ago, some thousand rows at most; answers whether there may be more. */
+export const prunePublished = async (client: pg.Client): Promise<boolean> => {
+  const { rowCount } = await client.query(
     `delete from published_event where event_id in (
        select event_id from published_event where published_at < now() - make_interval(days => $1) order by published_at limit $2)`,
-    [days, pruneAtOnce],
+    [keptDays, pruneAtOnce],
   );
+  return rowCount === pruneAtOnce;
 };
 
 /**

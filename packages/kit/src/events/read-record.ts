@@ -31,13 +31,3 @@ export const readEnvelope = (record: EventRecord, region: string): Envelope => {
 
 const foreign = (id: string) =>
   new EventError('event_foreign_region', `event or account ${id} belongs to another region`);
-
-/** `name.v2` of a type of which we know `name.v1` only. The publisher still sends v1 beside it, so v2 is not for us yet. */
-export const isNewerMajor = (type: string, known: Iterable<string>): boolean => {
-  const [name, major] = type.split(/\.v(?=[0-9]+$)/);
-  for (const other of known) {
-    const [otherName, otherMajor] = other.split(/\.v(?=[0-9]+$)/);
-    if (name === otherName && Number(major) > Number(otherMajor)) return true;
-  }
-  return false;
-};

@@ -8,7 +8,7 @@ import { type Hit, noFailpoints } from '../failpoints.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { EventBus } from './event-bus.ts';
-import { keptDays, moveToPublished, prunePublished } from './published.ts';
+import { moveToPublished, prunePublished } from './published.ts';
 import { backOff, createBell, wait } from './wait.ts';
 
 export type RelayOptions<S extends KitSchema> = {
@@ -19,8 +19,6 @@ export type RelayOptions<S extends KitSchema> = {
   metrics: Metrics;
   /** Default 200 ms; a commit of this process is noticed at once. */
   pollMs?: number;
-  /** How many days a published event is kept; default `keptDays`. */
-  keepDays?: number;
   hit?: Hit;
 };
 
@@ -39,6 +37,8 @@ const batchSize = 200;
 // longer the next one gathers: of a busy service every send then carries several events of a partition, a lone event waits 5 ms.
 const breathMs = (moved: number): number => Math.min(50, Math.max(5, 2 * moved));
 const measureMs = 2_000;
+// Of a larger backlog the age tells more than the number, and a count of millions would hold up the relay that has to send them.
+const mostCounted = 100_000;
 const pruneMs = 60_000;
 
 type Row = { id: bigint; event_id: string; account_id: string; payload: string };
@@ -78,23 +78,34 @@ export const createRelay = <S extends KitSchema>(options: RelayOptions<S>): Rela
 
   const measure = async (client: pg.Client) => {
     const { rows } = await client.query<{ depth: bigint; age: number | null }>(
-      'select count(*) as depth, extract(epoch from clock_timestamp() - min(created_at))::float8 as age from outbox',
+      `select (select count(*) from (select from outbox limit ${mostCounted}) counted) as depth,
+         (select extract(epoch from clock_timestamp() - created_at)::float8 from outbox order by id limit 1) as age`,
     );
     metrics.outboxDepth.set(Number(rows[0]?.depth ?? 0n));
     metrics.outboxOldestAge.set(rows[0]?.age ?? 0);
   };
 
+  /** What is done beside the work, and must not end it. */
+  const aside = (what: string, work: Promise<void>): Promise<void> =>
+    work.catch((err: unknown) => log.warn({ err, topic }, `${what} failed, will be repeated`));
+
   const lead = async (client: pg.Client) => {
     let measured = 0;
     let pruned = 0;
+    let moreToPrune = true;
     let failures = 0;
+    // What is left is pruned after the next batch: the rows that leave keep up with those that come, and no batch waits for more than one statement.
+    const prune = async () => {
+      moreToPrune = await prunePublished(client);
+    };
     while (!stopping.signal.aborted) {
       if (performance.now() - measured > measureMs) {
-        await measure(client);
+        await aside('measuring the outbox', measure(client));
         measured = performance.now();
       }
-      if (performance.now() - pruned > pruneMs || pruned === 0) {
-        await prunePublished(client, options.keepDays ?? keptDays);
+      if (moreToPrune || performance.now() - pruned > pruneMs) {
+        moreToPrune = false;
+        await aside('pruning published events', prune());
         pruned = performance.now();
       }
       let moved = 0;
@@ -131,6 +142,9 @@ export const createRelay = <S extends KitSchema>(options: RelayOptions<S>): Rela
       await lead(client);
     } finally {
       metrics.relayLeader.set(0);
+      // The backlog is told by who leads; what this one saw last would stay as an alarm for ever.
+      metrics.outboxDepth.set(0);
+      metrics.outboxOldestAge.set(0);
       // Already gone, or no longer answering: the session lock goes with the connection.
       await Promise.race([client.end().catch(() => undefined), wait(1_000)]);
     }

@@ -1,4 +1,5 @@
 // Every way a request can fail below the handlers, as a declared problem.
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import {
   accountCancelled,
@@ -14,6 +15,7 @@ import {
   uriTooLong,
 } from '@meridian/contracts/common.ts';
 import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
+import { isTransient } from '../transient.ts';
 import { isRefusal, type ProblemRenderer, Refusal } from './problems.ts';
 
 const byCode: Readonly<Record<string, ProblemDefinition>> = {
@@ -26,20 +28,11 @@ const byCode: Readonly<Record<string, ProblemDefinition>> = {
   FST_ERR_MAX_PARAM_LENGTH: uriTooLong,
   FST_ERR_NOT_FOUND: notFound,
   FST_ERR_HANDLER_TIMEOUT: unavailable,
-  // The client went away while sending: nobody reads the answer, but it is not our fault either.
-  ECONNRESET: malformedBody,
   // Thrown by the fence of an account, which knows nothing of HTTP.
   account_cancelled: accountCancelled,
-  // A service we need, or the database, cannot be reached: the caller may try again.
+  // A service we need cannot be reached: the caller may try again.
   unreachable: unavailable,
   timeout: unavailable,
-  unavailable,
-  ECONNREFUSED: unavailable,
-  '57P01': unavailable, // admin_shutdown
-  '57P03': unavailable, // cannot_connect_now
-  '53300': unavailable, // too_many_connections
-  '57014': unavailable, // query_canceled (statement timeout)
-  '55P03': unavailable, // lock_not_available
 };
 
 const codeOf = (error: unknown): string | undefined =>
@@ -47,10 +40,16 @@ const codeOf = (error: unknown): string | undefined =>
     ? error.code
     : undefined;
 
-/** The refusal that stands for `error`; an unknown error is `internal_error` and never shows its text. */
-export const refusalOf = (error: unknown): Refusal => {
+/**
+ * The refusal that stands for `error`: `unavailable` for what passes by itself, of the database above all. Any other unknown error is
+ * `internal_error`; neither shows its text.
+ */
+export const refusalOf = (error: unknown, request?: IncomingMessage): Refusal => {
   if (isRefusal(error)) return error;
-  const definition = byCode[codeOf(error) ?? ''] ?? internalError;
+  const code = codeOf(error);
+  // The client went away while sending: nobody reads the answer, but it is not our fault either.
+  if (code === 'ECONNRESET' && request?.complete === false) return new Refusal(malformedBody);
+  const definition = byCode[code ?? ''] ?? (isTransient(error) ? unavailable : internalError);
   return new Refusal(definition, definition === unavailable ? { retryAfter: 1 } : {});
 };
 

@@ -204,15 +204,15 @@ export const claimKey = async <A extends StoredAnswer>(
   };
 };
 
-/** Deletes at most `limit` rows whose time is over; answers how many. Call it from a timer; any replica may. */
+/** Deletes at most `limit` rows whose time is over; answers whether there may be more. Call it from a timer; any replica may. */
 export const cleanIdempotencyKeys = async (
   store: IdempotencyStore,
   now: () => Date,
   limit = 1_000,
-): Promise<number> => {
-  const result = await sql`delete from idempotency_key where ctid in (
+): Promise<boolean> => {
+  const { numAffectedRows } = await sql`delete from idempotency_key where ctid in (
       select ctid from idempotency_key where expires_at < ${now()} limit ${limit} for update skip locked)`.execute(
     store.read as Kysely<Tables>,
   );
-  return Number(result.numAffectedRows ?? 0n);
+  return numAffectedRows === BigInt(limit);
 };

@@ -1,6 +1,12 @@
 // What happens to one request of a declared endpoint, after the flood guard and before the answer leaves.
 
-import { internalError, malformedBody, problemsOf, unsupportedMediaType } from '@meridian/contracts/common.ts';
+import {
+  internalError,
+  malformedBody,
+  problemsOf,
+  unavailable,
+  unsupportedMediaType,
+} from '@meridian/contracts/common.ts';
 import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { CertificateAuth, ServiceAuth, StaffAuth, UserAuth } from './authenticate.ts';
@@ -181,11 +187,13 @@ export const toFastifyRoute = ({ endpoint, handle }: Route, options: PipelineOpt
     },
     handler: run,
     errorHandler: (error, request) => {
-      const refusal = refusalOf(error);
+      const refusal = refusalOf(error, request.raw);
       if (refusal.definition === internalError && !(error instanceof Refusal)) {
         request.log.error({ requestId: request.id, err: error, endpoint: endpoint.id }, 'unexpected error');
         throw refusal;
       }
+      if (refusal.definition === unavailable && !(error instanceof Refusal))
+        request.log.warn({ requestId: request.id, err: error, endpoint: endpoint.id }, 'what this needs is not there');
       if (!declared.has(refusal.code) && refusal.code !== malformedBody.code)
         undeclared(request, `undeclared problem ${refusal.code}`);
       throw refusal;

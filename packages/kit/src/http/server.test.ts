@@ -112,6 +112,9 @@ const build = async (options: ServerOptions): Promise<{ server: HttpServer; at: 
       return fail(teapot, { detail: 'short and stout', retryAfter: 1.5, status: 200, extra: 5n });
     if (what === 'crash') throw new Error('select secret from hidden_table');
     if (what === 'outage') throw Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
+    if (what === 'reset') throw Object.assign(new Error('x'), { code: 'ECONNRESET' });
+    if (what === 'full-pool') throw new Error('timeout exceeded when trying to connect');
+    if (what === 'rotated-password') throw Object.assign(new Error('x'), { code: '28P01' });
     if (what === 'undeclared-status') return { status: 202, body: null } as never;
     if (what === 'wrong-body') return { status: 200, body: { ok: 'yes' } } as never;
     if (what === 'empty') return { status: 204, headers: { 'x-extra': 'e' } };
@@ -219,6 +222,8 @@ describe('declared status', () => {
     const outage = await fetch(`${at.url}/v1/odd/outage`);
     expect(outage.headers.get('retry-after')).toBe('1');
     await expectProblem(outage, 503, unavailable.code);
+    for (const what of ['rotated-password', 'full-pool', 'reset'])
+      await expectProblem(await fetch(`${at.url}/v1/odd/${what}`), 503, unavailable.code);
   });
 });
 

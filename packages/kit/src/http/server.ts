@@ -99,7 +99,7 @@ const createApp = (options: ServerOptions, render: ProblemRenderer): FastifyInst
     },
     clientErrorHandler: createClientErrorHandler(render, () => nextId()),
   };
-  const timing = { connectionsCheckingInterval: Math.min(5_000, requestTimeout), headersTimeout: requestTimeout };
+  const timing = { connectionsCheckingInterval: Math.min(5_000, requestTimeout / 4), headersTimeout: requestTimeout };
   if (tls === undefined) return Fastify({ ...settings, http: timing }) as unknown as FastifyInstance;
   return Fastify({
     ...settings,
@@ -133,7 +133,7 @@ const addHooks = (app: FastifyInstance, options: ServerOptions, render: ProblemR
     done();
   });
   app.setErrorHandler((error, request, reply) => {
-    const { definition, members } = refusalOf(error);
+    const { definition, members } = refusalOf(error, request.raw);
     if (definition === internalError && !(error instanceof Refusal))
       request.log.error({ err: error, requestId: request.id }, 'unexpected error');
     const { status, headers, body } = render(definition, members, request.id);

@@ -26,6 +26,7 @@ knows its database: node packages/kit/src/run/events-command.ts list (and so on)
 A parked event could not be applied; later events of its account wait behind it, other accounts go on. \`replay\` queues the account's events;
 the running service applies them in order within a second and parks again what still fails: look with \`list\`.
 A held event came before an earlier one of its account. It goes on by itself when that one arrives; \`accept-gap\` says that it never will.
+An event of state unknown waits for a version of the service that knows its type, which takes it up by itself; nothing waits behind it.
 \`discard\` gives up one event for ever; then replay what waited behind it. Who decided, when and why stays on record (\`list --all\`).
 \`republish\` is for a bus that lost events: the publishing service sends again what it published since TIME (2026-11-22T10:00:00Z), or of an
 account; it keeps 14 days. Consumers know what they have had: too early a time costs nothing but work.

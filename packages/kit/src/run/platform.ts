@@ -12,6 +12,7 @@ import { createServiceTokens } from '../auth/service-tokens.ts';
 import { createServiceVerifier } from '../auth/service-verifier.ts';
 import { createStaffVerifier } from '../auth/staff-verifier.ts';
 import { createUserVerifier } from '../auth/user-verifier.ts';
+import { assertApplicationRole } from '../db/application-role.ts';
 import { createDatabase, type Database, type Tx } from '../db/database.ts';
 import { assertMigrated, migrate } from '../db/migrate.ts';
 import type { KitSchema } from '../db/schema.ts';
@@ -46,6 +47,8 @@ export type Overrides = {
   readonly destination?: DestinationStream;
   readonly verifiers?: Verifiers;
   readonly openBus?: typeof openBus;
+  /** Waits while a service that stops is not ready and still serves. */
+  readonly pause?: (ms: number) => Promise<unknown>;
 };
 
 export type CoreOptions = {
@@ -134,7 +137,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
       ...(db && { idempotency: db }),
       ...(listener === 'public' && { render: options.render, newRequestId: options.newRequestId }),
     });
-  const background = createBackground(log);
+  const background = createBackground(log, metrics);
   const core: Core = {
     service,
     region,
@@ -162,7 +165,7 @@ const buildCore = async <S extends KitSchema>(options: CoreOptions, db?: Databas
     const stop = (pause: number) =>
       stopInOrder(
         [
-          httpStep([core.publicServer, core.internalServer], pause, stopping),
+          httpStep([core.publicServer, core.internalServer], pause, stopping, overrides.pause),
           { name: 'background', stop: () => background.stop() },
           ...(stopping.steps ?? []),
           ...events,
@@ -235,7 +238,7 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
   const open = overrides?.openBus ?? openBus;
   const bus = open({ address: config.EVENT_BUS_URL, tls: regionTls(config), service, log, now });
   const relay = createRelay({ db, bus, topic: topicOf(region, service), log, metrics });
-  core.every(60_000, 'clean idempotency keys', async () => void (await cleanIdempotencyKeys(db, now)));
+  core.every(60_000, 'clean idempotency keys', () => cleanIdempotencyKeys(db, now));
   core.every(600_000, 'clean session ends', () => cleanSessionEnds(db, now()));
   for (const server of [core.publicServer, core.internalServer])
     server.addCheck('database', async () => void (await db.pool.query('select 1')));
@@ -254,7 +257,10 @@ export const createPlatform = async <S extends KitSchema>(options: PlatformOptio
         if (config.MERIDIAN_MODE === 'embedded') {
           await migrate({ url: config.DATABASE_URL, migrations, log });
           if (!isKafka(config.EVENT_BUS_URL)) await migratePostgresBus({ url: config.EVENT_BUS_URL, log });
-        } else await assertMigrated({ url: config.DATABASE_URL, migrations, service });
+        } else {
+          await assertMigrated({ url: config.DATABASE_URL, migrations, service });
+          await assertApplicationRole({ url: config.DATABASE_URL, service });
+        }
         await prepare?.();
         relay.start();
         await consumer?.start();

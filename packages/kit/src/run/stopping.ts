@@ -33,11 +33,16 @@ export const deadlineOf = (pauseMs: number, { answersMs = defaultAnswersMs, step
   pauseMs + answersMs + stepsMs + restMs;
 
 /** Not ready, a pause in which that is seen and requests are served as ever, then the listeners. */
-export const httpStep = (servers: readonly HttpServer[], pauseMs: number, stopping: Stopping): StopStep => ({
+export const httpStep = (
+  servers: readonly HttpServer[],
+  pauseMs: number,
+  stopping: Stopping,
+  pause: (ms: number) => Promise<unknown> = wait,
+): StopStep => ({
   name: 'http',
   stop: async () => {
     for (const server of servers) server.drain();
-    if (pauseMs > 0) await wait(pauseMs);
+    if (pauseMs > 0) await pause(pauseMs);
     stopping.closing?.();
     const answersMs = stopping.answersMs ?? defaultAnswersMs;
     await Promise.all(servers.map((server) => server.close(answersMs)));

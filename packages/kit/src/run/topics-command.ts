@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import { errorCode, errorMessage } from '../error-code.ts';
 import { createKafkaAdmin, type KafkaAdmin } from '../events/kafka-admin.ts';
 import { createKafkaClient, type KafkaConnection } from '../events/kafka-client.ts';
-import { configureTopics, deleteEmptyTopic, ensureTopics } from '../events/kafka-topics.ts';
-import { topicsOf } from '../events/topics.ts';
+import { configureTopics, deleteTopic, ensureTopics } from '../events/kafka-topics.ts';
+import { groupsOf, topicsOf } from '../events/topics.ts';
 import { createLog } from '../telemetry/log.ts';
 
 export const topicsHelp = `Topics of a region on its Kafka cluster, as the code declares them (packages/kit/src/events/topics.ts).
@@ -14,13 +14,15 @@ export const topicsHelp = `Topics of a region on its Kafka cluster, as the code 
   npm run topics -- check      --region ID                  changes nothing; ends with 1 when something is missing or not as declared
   npm run topics -- configure  --region ID                  gives topics that are there their declared settings (retention and the like)
   npm run topics -- recreate   --region ID --topic NAME     deletes a topic that holds no event and creates it as declared
+             ... --drained     also one that holds events, when every group that reads it has handled all of them
+             ... --unread      also one with events that are not handled: its service must publish them again (events republish)
 
 Brokers: environment variable KAFKA_BROKERS (host:port,host:port) or --brokers. TLS: files in KAFKA_CA, KAFKA_CERT and KAFKA_KEY.
 In a region's containers, where Kafka has no published port, the job kafka-prepare takes the same words (docs/operations.md).
 
 --replicas: copies of each partition; default 3, or as many as there are brokers. The number of partitions is part of the order of an
 account's events: a topic with another number than declared is refused, and never changed while it holds events. Stop the region's
-services before \`recreate\`; their events wait in the outbox.
+services before \`recreate\`; their events wait in the outbox. When which way is right: docs/operations.md, "A topic with wrong partitions".
 `;
 
 /** Where the brokers are, for a command line; throws an error with code `usage`. */
@@ -34,6 +36,8 @@ export class UsageError extends Error {
 const options = {
   region: { type: 'string' },
   topic: { type: 'string' },
+  drained: { type: 'boolean' },
+  unread: { type: 'boolean' },
   replicas: { type: 'string' },
   brokers: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -70,7 +74,8 @@ const recreate = async (work: Work): Promise<number> => {
   const names = topicsOf(region).map(({ name }) => name);
   const declared = topicsOf(region).find(({ name }) => name === values.topic);
   if (!declared) throw new UsageError(`--topic must be one of ${names.join(', ')}`);
-  await deleteEmptyTopic(admin, declared.name);
+  const groups = values.drained ? groupsOf(region, declared.name) : values.unread ? [] : undefined;
+  await deleteTopic(admin, declared.name, groups);
   await ensureTopics(admin, [declared], replicasOf(values));
   print(`recreated ${declared.name} with ${declared.partitions} partitions`);
   return 0;

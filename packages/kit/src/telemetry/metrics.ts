@@ -24,7 +24,9 @@ export const createMetrics = (options: { processMetrics?: boolean } = {}) => {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
-    outboxDepth: gauge('outbox_depth', 'Events committed and not yet on the bus', []),
+    // Not labelled `job`: Prometheus takes that name for what it asks.
+    jobFailing: gauge('background_job_failing', 'ALARM: 1 while the last run of a background job failed', ['name']),
+    outboxDepth: gauge('outbox_depth', 'Events committed and not yet on the bus, counted up to 100 000', []),
     outboxOldestAge: gauge('outbox_oldest_age_seconds', 'Age of the oldest event not yet on the bus', []),
     relayLeader: gauge('relay_leader', '1 while this process relays the outbox', []),
     relayPublished: counter('relay_published_total', 'Events handed to the bus', []),
@@ -47,10 +49,11 @@ export const createMetrics = (options: { processMetrics?: boolean } = {}) => {
     eventRetries: counter('events_transient_retries_total', 'Attempts at an event that failed for a transient cause', [
       'group',
     ]),
-    eventsParked: counter('events_parked_total', 'ALARM: events parked because they cannot be applied', [
-      'group',
-      'type',
-    ]),
+    eventsParked: counter(
+      'events_parked_total',
+      'Events parked because they cannot be applied; parked_events tells which wait',
+      ['group', 'type'],
+    ),
     parkedNow: gauge('parked_events', 'Events waiting in the parking lot', ['group', 'state']),
     eventAge: new Histogram({
       name: 'event_age_seconds',

@@ -60,7 +60,8 @@ export const applyFaults = (scope: FastifyInstance, { partOf, renderFailure, now
     const faults = partOf(request)?.faults;
     if (!faults) return;
     const slowMs = faults.current().slowMs;
-    if (slowMs) await sleep(slowMs);
+    // Whoever still waits holds a connection; the pause itself must not keep a stopped sandbox from ending.
+    if (slowMs) await sleep(slowMs, undefined, { ref: false });
     const fail = faults.take('fail');
     if (!fail) return;
     noteRequest(request, { outcome: 'failed_on_request' });

@@ -1,23 +1,19 @@
 // Codes and tokens of one login provider: codes are used once and expire; all in memory and bounded.
 import { randomText } from '../crypto/random.ts';
+import { keepNewest } from '../storage/keep-newest.ts';
 
-const kept = 1000;
+/** As many of each kind as a stand-in remembers. */
+export const kept = 1000;
 export type Redeemed<G> = { kind: 'ok'; grant: G } | { kind: 'unknown' | 'used' | 'expired' };
 
 export const createGrants = <G>(options: { now: () => Date; codeMs: number; tokenMs: number }) => {
   const codes = new Map<string, { grant: G; until: number; used: boolean }>();
   const tokens = new Map<string, { grant: G; until: number }>();
   const at = () => options.now().getTime();
-  const trim = (map: Map<string, unknown>) => {
-    for (const key of map.keys()) {
-      if (map.size <= kept) break;
-      map.delete(key);
-    }
-  };
   return {
     newCode(grant: G, code = randomText(32)) {
       codes.set(code, { grant, until: at() + options.codeMs, used: false });
-      trim(codes);
+      keepNewest(codes, kept);
       return code;
     },
     /** `allowed` says whether this asker may have it: a code in wrong hands stays unused. */
@@ -32,7 +28,7 @@ export const createGrants = <G>(options: { now: () => Date; codeMs: number; toke
     newToken(grant: G, lifeMs = options.tokenMs) {
       const token = randomText(64);
       tokens.set(token, { grant, until: at() + lifeMs });
-      trim(tokens);
+      keepNewest(tokens, kept);
       return token;
     },
     byToken(token: unknown): G | undefined {

@@ -1,5 +1,6 @@
 // A prefix cache by rule: the longest start of the prompt that this key sent before counts as cached, in whole blocks.
 import { createHash } from 'node:crypto';
+import { keepNewest } from '../storage/keep-newest.ts';
 import { tokensOf } from './tokens.ts';
 
 const blockTokens = 64;
@@ -20,10 +21,7 @@ export const createPromptCache = () => {
       if (unbroken) cached = end;
       seen.add(key);
     }
-    for (const old of seen) {
-      if (seen.size <= blocksKept) break;
-      seen.delete(old);
-    }
+    keepNewest(seen, blocksKept);
     return cached;
   };
 };

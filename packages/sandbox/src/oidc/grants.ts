@@ -1,6 +1,7 @@
 // Authorization codes (single use, 60 s) and the access tokens they gave, in memory and bounded.
 import type { StaffPerson } from '../config.ts';
 import { randomText } from '../crypto/random.ts';
+import { keepNewest } from '../storage/keep-newest.ts';
 
 const codeMs = 60_000;
 const tokenMs = 300_000;
@@ -18,17 +19,11 @@ export type Grant = {
 export const createGrants = (now: () => Date) => {
   const codes = new Map<string, { grant: Grant; until: number; used: boolean }>();
   const tokens = new Map<string, { grant: Grant; until: number; code: string }>();
-  const trim = (map: Map<string, unknown>) => {
-    for (const key of map.keys()) {
-      if (map.size <= kept) break;
-      map.delete(key);
-    }
-  };
   return {
     newCode(grant: Grant) {
       const code = randomText(43);
       codes.set(code, { grant, until: now().getTime() + codeMs, used: false });
-      trim(codes);
+      keepNewest(codes, kept);
       return code;
     },
     /** The grant, once. A second use also ends the access token that the first gave (RFC 6749, 4.1.2). */
@@ -45,7 +40,7 @@ export const createGrants = (now: () => Date) => {
     newToken(code: string, grant: Grant) {
       const token = randomText(43);
       tokens.set(token, { grant, until: now().getTime() + tokenMs, code });
-      trim(tokens);
+      keepNewest(tokens, kept);
       return { token, expiresIn: tokenMs / 1000 };
     },
     byToken(token: string) {

@@ -7,7 +7,7 @@ import { headerOf, rawBodyOf, takeRawBodies } from '../http/raw-body.ts';
 import { WaffoRefusal } from './codes.ts';
 import type { Desk } from './desk.ts';
 import { orderCancel, orderCreate, orderInquiry, orderRefund, parseFields, refundInquiry } from './fields.ts';
-import type { Merchant } from './merchant.ts';
+import { type Merchant, otherMerchant } from './merchant.ts';
 import { acceptedRefundView, createdView, orderView, refundView } from './views.ts';
 
 export const waffoApiRoutes = (app: FastifyInstance, desk: Desk) =>
@@ -64,7 +64,8 @@ export const waffoApiRoutes = (app: FastifyInstance, desk: Desk) =>
     operation('/api/v1/order/inquiry', (merchant, request) => {
       const asked = parseFields(orderInquiry, rawBodyOf(request));
       noteRequest(request, { subject: asked.paymentRequestId ?? asked.acquiringOrderId ?? '' });
-      return orderView(desk.origin(), desk.orders.find(merchant.merchantId, asked));
+      const view = orderView(desk.origin(), desk.orders.find(merchant.merchantId, asked));
+      return desk.part.faults.take('otherMerchant') ? { ...view, merchantInfo: otherMerchant } : view;
     });
     operation('/api/v1/order/cancel', (merchant, request) => {
       const asked = parseFields(orderCancel, rawBodyOf(request));

@@ -6,6 +6,7 @@ import { randomDigits, randomText } from '../crypto/random.ts';
 import { post } from '../notify/notifier.ts';
 import { WaffoRefusal } from './codes.ts';
 import type { Desk } from './desk.ts';
+import { otherMerchant } from './merchant.ts';
 import { distort, orderView } from './views.ts';
 
 const forgery = z.strictObject({
@@ -13,6 +14,7 @@ const forgery = z.strictObject({
     'wrong_key',
     'unsigned',
     'other_merchant',
+    'without_merchant',
     'wrong_amount',
     'wrong_currency',
     'replay',
@@ -109,10 +111,10 @@ export const waffoControlRoutes = (app: FastifyInstance, desk: Desk) => {
       completedAt: desk.now().toISOString(),
       refunds: [],
     });
-    const merchantInfo = kind === 'other_merchant' ? { merchantId: 'M000000000000' } : view.merchantInfo;
+    const { merchantInfo, ...unnamed } = view;
     const claimed = {
-      ...view,
-      merchantInfo,
+      ...unnamed,
+      ...(kind !== 'without_merchant' && { merchantInfo: kind === 'other_merchant' ? otherMerchant : merchantInfo }),
       orderStatus: lateStates[kind] ?? view.orderStatus,
       ...(kind === 'unknown_order' && { paymentRequestId: `O${randomDigits(26)}` }),
       ...(kind === 'second_payment' && { acquiringOrderId: `A${randomDigits(24)}` }),

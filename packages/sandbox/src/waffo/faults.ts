@@ -8,6 +8,8 @@ const faults = z.strictObject({
   /** Answer this code. `processed`: the work was done all the same, as can be behind an E code. */
   answer: z.strictObject({ code: z.enum(waffoCodes), processed: z.boolean().default(false), times }).optional(),
   notify: notifyFaults.optional(),
+  /** Answer the merchant's questions about orders as if these were another merchant's. */
+  otherMerchant: z.strictObject({ times }).optional(),
   answerSignature: z.strictObject({ kind: z.enum(['wrong', 'absent']), times }).optional(),
   refund: z
     .strictObject({

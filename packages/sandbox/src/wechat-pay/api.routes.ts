@@ -5,7 +5,7 @@ import { rawBodyOf, takeRawBodies } from '../http/raw-body.ts';
 import { refundView, signAnswers, transactionView } from './answers.ts';
 import type { Desk } from './desk.ts';
 import { closeOrder, nativeOrder, parseFields, refundRequest } from './fields.ts';
-import type { Merchant } from './merchant.ts';
+import { type Merchant, otherMerchant } from './merchant.ts';
 import { WechatRefusal } from './refusal.ts';
 
 type Handler = (merchant: Merchant, request: FastifyRequest, reply: FastifyReply) => unknown;
@@ -66,7 +66,8 @@ export const wechatApiRoutes = (app: FastifyInstance, desk: Desk) =>
       signed((merchant, request) => {
         own(merchant, query(request, 'mchid'));
         noteRequest(request, { subject: param(request, 'outTradeNo') });
-        return transactionView(desk.orders.find(merchant.mchId, param(request, 'outTradeNo')));
+        const order = desk.orders.find(merchant.mchId, param(request, 'outTradeNo'));
+        return transactionView(desk.part.faults.take('otherMerchant') ? { ...order, ...otherMerchant } : order);
       }),
     );
     scope.get(

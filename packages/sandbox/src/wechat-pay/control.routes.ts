@@ -6,6 +6,7 @@ import { randomDigits, randomHex, randomText } from '../crypto/random.ts';
 import { post } from '../notify/notifier.ts';
 import { chooseKey } from './answers.ts';
 import type { Desk } from './desk.ts';
+import { otherMerchant } from './merchant.ts';
 import { distort, newEventId, paymentEvent, sealEvent } from './notification.ts';
 import { WechatRefusal } from './refusal.ts';
 
@@ -100,7 +101,7 @@ export const wechatControlRoutes = (app: FastifyInstance, desk: Desk) => {
           : usual;
     const claimed = {
       ...order,
-      ...(kind === 'other_merchant' && { mchid: '1999999999', appid: 'wxffffffffffffffff' }),
+      ...(kind === 'other_merchant' && otherMerchant),
       ...(kind === 'unknown_order' && { out_trade_no: `O${randomDigits(26)}` }),
       ...(kind === 'second_payment' && { transactionId: `4201${randomDigits(24)}` }),
     };

@@ -8,6 +8,8 @@ const faults = z.strictObject({
   /** Refuse with this code of the vendor after the signature was verified. */
   answer: z.strictObject({ code: z.enum(wechatCodes), times }).optional(),
   notify: notifyFaults.optional(),
+  /** Answer the merchant's questions about orders as if these were another merchant's. */
+  otherMerchant: z.strictObject({ times }).optional(),
   /** Sign the answers to the merchant wrongly, or not at all. */
   answerSignature: z.strictObject({ kind: z.enum(['wrong', 'absent']), times }).optional(),
   /** Which platform key signs answers and notifications: the public-key-mode key unless the merchant asks otherwise. */

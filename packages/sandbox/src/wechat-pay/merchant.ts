@@ -12,6 +12,9 @@ export const merchantsOf = (secrets: SandboxSecrets): Merchant[] =>
     apiV3Key: wechatPay.apiV3Key,
   }));
 
+/** A merchant that nobody here is. */
+export const otherMerchant = { mchid: '1999999999', appid: 'wxffffffffffffffff' };
+
 /** The keys WeChat Pay signs with, by the serial it names in Wechatpay-Serial. The first is the usual one. */
 export type PlatformKey = { serial: string; privateKey: string };
 export const platformKeysOf = ({ wechatPayPlatform: platform }: SandboxSecrets): [PlatformKey, PlatformKey] => [

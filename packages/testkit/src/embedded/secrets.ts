@@ -18,12 +18,16 @@ const drawServiceKey = () =>
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
 
-/** A fresh set of everything that one region keeps to itself. */
-export const drawRegion = () => ({
-  serviceKeys: Object.fromEntries(serviceNames.map((name) => [name, drawServiceKey()])) as Record<
+/** A pair for every service: with it the service signs the tokens by which others know it. */
+export const drawServiceKeys = () =>
+  Object.fromEntries(serviceNames.map((name) => [name, drawServiceKey()])) as Record<
     ServiceName,
     { publicKey: string; privateKey: string }
-  >,
+  >;
+
+/** A fresh set of everything that one region keeps to itself. */
+export const drawRegion = () => ({
+  serviceKeys: drawServiceKeys(),
   databasePasswords: Object.fromEntries(serviceNames.map((name) => [name, random()])) as Record<ServiceName, string>,
   busPassword: random(),
   identity: {

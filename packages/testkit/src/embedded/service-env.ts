@@ -41,6 +41,14 @@ const callersOf: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
 const calleesOf = (service: ServiceName) =>
   (Object.keys(callersOf) as ServiceName[]).filter((name) => callersOf[name].includes(service));
 
+/** With what a service proves itself to those it calls, and knows those that call it. */
+export const serviceKeyEnv = (service: ServiceName, { serviceKeys }: RegionSecrets): Env => ({
+  SERVICE_KEY: serviceKeys[service].privateKey,
+  SERVICE_KEYS: JSON.stringify(
+    Object.fromEntries(callersOf[service].map((name) => [name, serviceKeys[name].publicKey])),
+  ),
+});
+
 const shared = (service: ServiceName, o: RegionEnvOptions): Env => ({
   MERIDIAN_MODE: o.mode,
   REGION: o.profile.id,
@@ -48,10 +56,7 @@ const shared = (service: ServiceName, o: RegionEnvOptions): Env => ({
   REGION_DIRECTORY: JSON.stringify(o.directory),
   PUBLIC_LISTEN: o.listen(service).public,
   INTERNAL_LISTEN: o.listen(service).internal,
-  SERVICE_KEY: o.secrets.serviceKeys[service].privateKey,
-  SERVICE_KEYS: JSON.stringify(
-    Object.fromEntries(callersOf[service].map((name) => [name, o.secrets.serviceKeys[name].publicKey])),
-  ),
+  ...serviceKeyEnv(service, o.secrets),
   ISSUER: o.origin,
   JWKS_URL: o.jwksUrl,
   TRUSTED_PROXIES: o.trustedProxies,

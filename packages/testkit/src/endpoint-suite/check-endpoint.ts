@@ -3,9 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { type EndpointDefinition, isInternal } from '@meridian/contracts/endpoint.ts';
 import { request } from 'undici';
 import { credentialCases } from './credential-cases.ts';
+import { foreignIdCases } from './foreign-id-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { idCases, idVerdicts } from './id-cases.ts';
-import { overlong, unboundedTexts } from './mutants.ts';
+import { overlong, unboundedNumbers, unboundedTextNumbers, unboundedTexts } from './mutants.ts';
 import { runCase } from './run-case.ts';
 import { shapeCases } from './shape-cases.ts';
 import { signatureVerdicts } from './signature-cases.ts';
@@ -17,17 +18,21 @@ const width = 8;
 
 const defaultBodyBytes = 64 * 1024;
 
-const contractVerdicts = (endpoint: EndpointDefinition, valid: ValidRequest): Verdict[] => {
-  const { body, maxBodyBytes = defaultBodyBytes } = endpoint;
-  if (body === undefined || body === 'raw') return [];
+const unbounded = (endpoint: EndpointDefinition, valid: ValidRequest): string[] => {
+  const { params, query, body, maxBodyBytes = defaultBodyBytes } = endpoint;
+  const inAddress = [
+    ...(params ? unboundedTextNumbers(params, valid.params).map((name) => `param ${name}`) : []),
+    ...(query ? unboundedTextNumbers(query, valid.query).map((name) => `query ${name}`) : []),
+  ];
+  if (body === undefined || body === 'raw') return inAddress;
   // In an ordinary body no text is long; where a large one is declared, a text may fill it, but must say so.
   const longest = maxBodyBytes > defaultBodyBytes ? maxBodyBytes : overlong;
-  return unboundedTexts(body, valid.body, longest).map((pointer) => ({
-    group: 'shape',
-    what: `body ${pointer}`,
-    failure: 'has no declared upper bound',
-  }));
+  const inBody = [...unboundedTexts(body, valid.body, longest), ...unboundedNumbers(body, valid.body)];
+  return [...inAddress, ...inBody.map((pointer) => `body ${pointer}`)];
 };
+
+const contractVerdicts = (endpoint: EndpointDefinition, valid: ValidRequest): Verdict[] =>
+  unbounded(endpoint, valid).map((what) => ({ group: 'shape', what, failure: 'has no declared bound' }));
 
 /**
  * The right request at the right sender's hand, after all cases: if it were refused too, their refusals would prove nothing. Only where it is
@@ -82,6 +87,7 @@ export const checkEndpoint = async (
     ...httpCases(endpoint, all, valid),
     ...(await credentialCases(endpoint, valid, running.tokens)),
     ...idCases(running, endpoint, valid),
+    ...foreignIdCases(running, endpoint, valid),
   ].filter((one) => one.expected.length > 0);
   const { books = [] } = valid.sample;
   const state = async () =>

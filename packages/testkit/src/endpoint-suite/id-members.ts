@@ -1,4 +1,5 @@
 // Where ids stand in a request, by what the contract says: members whose pattern is that of idOf.
+import { regionOfId } from '@meridian/kit/ids.ts';
 import { z } from 'zod';
 
 type Node = z.core.JSONSchema.BaseSchema;
@@ -19,11 +20,14 @@ const walk = (node: Node, path: string, root: Node): string[] => {
   return found;
 };
 
-/** JSON pointers of all ids in values of `schema`, those of every branch of a union included. */
-export const idMembers = (schema: z.ZodType): string[] => {
-  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node;
-  return [...new Set(walk(root, '', root))];
-};
+/** JSON pointers of all ids in values of this JSON Schema, those of every branch of a union included. */
+export const idPointers = (root: Node): string[] => [...new Set(walk(root, '', root))];
+
+/** The same of a zod schema. */
+export const idMembers = (schema: z.ZodType): string[] =>
+  idPointers(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node);
+
+export const isId = (value: unknown): value is string => typeof value === 'string' && regionOfId(value) !== undefined;
 
 const steps = (pointer: string) => pointer.split('/').slice(1);
 

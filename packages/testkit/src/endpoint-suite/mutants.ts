@@ -21,8 +21,13 @@ const wrongTypes: readonly (readonly [string, unknown])[] = [
 /** Length no member of any contract should reach by accident; a schema that accepts it has no bound. */
 export const overlong = 10_000;
 
+/** Larger than any column of 32 bits; a schema that accepts one of them has no bound. */
+const extremes = [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
+
 const replacements = (value: unknown, long: number): readonly (readonly [string, unknown])[] => {
   const others = wrongTypes.filter(([, other]) => other !== value);
+  if (typeof value === 'number')
+    return [...others, ...extremes.map((extreme) => [`the whole number ${extreme}`, extreme] as const)];
   return typeof value === 'string' ? [...others, [`${long} characters more`, value + 'x'.repeat(long)]] : others;
 };
 
@@ -57,3 +62,21 @@ export const unboundedTexts = (schema: z.ZodType, value: unknown, longest: numbe
   [...changes(value, '', longest)]
     .filter((m) => m.what.endsWith('characters more') && schema.safeParse(m.value).success)
     .map((m) => m.what.split(':')[0] ?? '');
+
+/** Numbers in `value`, a body, that may be as large or as small as a whole number gets, by JSON pointer: no column holds them. */
+export const unboundedNumbers = (schema: z.ZodType, value: unknown): string[] => {
+  const found = [...changes(value, '')]
+    .filter((m) => extremes.some((extreme) => m.what.endsWith(`: the whole number ${extreme}`)))
+    .filter((m) => schema.safeParse(m.value).success)
+    .map((m) => m.what.split(':')[0] ?? '');
+  return [...new Set(found)];
+};
+
+/** The same in `value`, params or a query: there a number is a text before it is read. */
+export const unboundedTextNumbers = (schema: z.ZodType, value: Readonly<Record<string, unknown>>): string[] =>
+  Object.keys(value).filter((name) =>
+    extremes.some((extreme) => {
+      const { data } = schema.safeParse({ ...value, [name]: String(extreme) });
+      return (data as Record<string, unknown> | undefined)?.[name] === extreme;
+    }),
+  );

@@ -1,5 +1,6 @@
 // A valid value for a zod schema, with every optional member present, so that every member can be mutated.
 import { z } from 'zod';
+import { idPointers, isId, valueAt } from './id-members.ts';
 import { sampleText } from './sample-text.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
@@ -30,12 +31,14 @@ const number = (schema: Schema): number => {
   return Math.max(low, Math.min(1, schema.maximum ?? 1));
 };
 
-const fromJsonSchema = (schema: Schema | boolean): unknown => {
+/** `towards`: the branch of a union is taken that has this pointer, else the first. */
+const fromJsonSchema = (schema: Schema | boolean, towards = ''): unknown => {
   if (typeof schema === 'boolean') return {};
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined) return schema.enum[0];
-  const branch = schema.anyOf?.[0] ?? schema.oneOf?.[0];
-  if (branch !== undefined) return fromJsonSchema(branch as Schema);
+  const branches = (schema.anyOf ?? schema.oneOf ?? []) as Schema[];
+  const branch = branches.find((one) => idPointers(one).includes(towards)) ?? branches[0];
+  if (branch !== undefined) return fromJsonSchema(branch, towards);
   const type = Array.isArray(schema.type) ? schema.type[0] : schema.type;
   if (type === 'string') return text(schema);
   if (type === 'number' || type === 'integer') return number(schema);
@@ -45,27 +48,34 @@ const fromJsonSchema = (schema: Schema | boolean): unknown => {
     const item = Array.isArray(schema.items) ? schema.items[0] : schema.items;
     return item === undefined
       ? []
-      : Array.from({ length: Math.max(1, schema.minItems ?? 1) }, () => fromJsonSchema(item as Schema));
+      : Array.from({ length: Math.max(1, schema.minItems ?? 1) }, () =>
+          fromJsonSchema(item as Schema, below('0', towards)),
+        );
   }
   const members = Object.entries(schema.properties ?? {}).map(([name, member]) => [
     name,
-    fromJsonSchema(member as Schema),
+    fromJsonSchema(member as Schema, below(name, towards)),
   ]);
   return Object.fromEntries(members);
 };
+
+const below = (name: string, pointer: string) =>
+  pointer.startsWith(`/${name}/`) || pointer === `/${name}` ? pointer.slice(name.length + 1) : undefined;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * A value that `schema` accepts: `given` where the caller knows better, else generated. Optional members are added to a given
- * object as far as the schema still accepts it. Throws if nothing valid was found: then `sampleOf` must give one.
+ * object as far as the schema still accepts it. `holding`: an id must stand at this pointer. Throws if nothing valid was found: then
+ * `sampleOf` must give one.
  */
-export const sampleFor = (schema: z.ZodType, given: unknown, what: string): unknown => {
-  const generated = fromJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema);
+export const sampleFor = (schema: z.ZodType, given: unknown, what: string, holding?: string): unknown => {
+  const generated = fromJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema, holding);
   const merged = isObject(given) && isObject(generated) ? { ...generated, ...given } : (given ?? generated);
+  const holds = (candidate: unknown) => holding === undefined || isId(valueAt(candidate, holding));
   for (const candidate of [merged, given, generated])
-    if (candidate !== undefined && schema.safeParse(candidate).success) return candidate;
+    if (candidate !== undefined && schema.safeParse(candidate).success && holds(candidate)) return candidate;
   throw new Error(
     `no valid sample for ${what}: give one by sampleOf (${JSON.stringify(schema.safeParse(merged).error?.issues)})`,
   );

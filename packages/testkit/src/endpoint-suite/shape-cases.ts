@@ -1,5 +1,7 @@
 // Requests whose parts do not have the declared form.
+import { pageQuery } from '@meridian/contracts/common.ts';
 import type { EndpointDefinition } from '@meridian/contracts/endpoint.ts';
+import { z } from 'zod';
 import { mutantsOf, overlong } from './mutants.ts';
 import type { Case } from './suite-types.ts';
 import { fillPath, queryText, type ValidRequest } from './valid-request.ts';
@@ -71,6 +73,26 @@ const paramCases = (endpoint: EndpointDefinition, valid: ValidRequest): Case[] =
   });
 };
 
+// What a cursor carries is seen by no schema: a time or a number that no table holds must be refused by the list itself.
+const places = [
+  'no place',
+  '1 9999999999999999999',
+  '{"at":1,"id":"9999999999999999999"}',
+  '{"at":9007199254740991,"id":"1"}',
+  '{"entry":1e300}',
+  '[]',
+  'null',
+];
+const cursorCases = ({ query }: EndpointDefinition): Case[] =>
+  query instanceof z.ZodObject && query.shape.cursor === pageQuery.shape.cursor
+    ? places.map((place) => ({
+        ...invalid,
+        what: `query cursor of ${place}`,
+        query: queryText({ cursor: Buffer.from(place).toString('base64url') }),
+        pointer: '/query/cursor',
+      }))
+    : [];
+
 const queryCases = (endpoint: EndpointDefinition, valid: ValidRequest): Case[] => {
   const { query } = endpoint;
   const cases: Case[] = [
@@ -113,4 +135,5 @@ export const shapeCases = (endpoint: EndpointDefinition, valid: ValidRequest): C
   ...bodyCases(endpoint, valid),
   ...paramCases(endpoint, valid),
   ...queryCases(endpoint, valid),
+  ...cursorCases(endpoint),
 ];

@@ -58,6 +58,8 @@ export type Sample = {
 };
 
 export type SuiteRunning = {
+  /** Whose ids are looked up here; those of any other are refused. */
+  readonly region: string;
   readonly publicUrl: string;
   readonly internalUrl?: string;
   readonly tokens: SuiteTokens;

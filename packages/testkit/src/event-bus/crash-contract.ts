@@ -113,7 +113,7 @@ export const crashContract = (suite: Suite): void => {
         expect(failed).toBeGreaterThan(0);
         await settled(stage);
       }),
-    180_000,
+    240_000,
   );
 
   test('of two relays one leads, and the other takes over when its connection is lost', () =>

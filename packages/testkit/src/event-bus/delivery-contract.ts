@@ -94,13 +94,15 @@ export const deliveryContract = (suite: Suite): void => {
         await waitFor('a round', () => new Set([...seen.a, ...seen.b]).size > published.size);
         return seen.a.length > before.a && seen.b.length > before.b;
       });
-      // Settled and without faults, a record goes to one member only.
-      const quiet = recordsOf(stage.topic, keys, 3);
-      await stage.bus.publish(quiet);
-      const ids = new Set(quiet.map((record) => record.eventId));
-      const count = () => [...seen.a, ...seen.b].filter((id) => ids.has(id)).length;
-      await waitFor('the quiet round', () => count() >= ids.size);
-      expect(count()).toBe(ids.size);
+      // Settled and without faults, a record goes to one member only. What came before such a round may have been repeated, as partitions changed hands.
+      await until('a round without repeats', suite.patienceMs, async () => {
+        const quiet = recordsOf(stage.topic, keys, 3);
+        await stage.bus.publish(quiet);
+        const ids = new Set(quiet.map((record) => record.eventId));
+        const got = () => [...seen.a, ...seen.b].filter((id) => ids.has(id));
+        await waitFor('the quiet round', () => new Set(got()).size === ids.size);
+        return got().length === ids.size;
+      });
       await second.stop();
       const last = recordsOf(stage.topic, keys, 1);
       const firstHas = seen.a.length;
@@ -122,7 +124,7 @@ export const deliveryContract = (suite: Suite): void => {
       let feeding = true;
       const feed = (async () => {
         while (feeding) {
-          const records = recordsOf(stage.topic, keys, 2);
+          const records = recordsOf(stage.topic, keys, 1);
           await stage.bus.publish(records);
           for (const record of records) published.add(record.eventId);
           await new Promise((resolve) => setTimeout(resolve, 60));
@@ -156,7 +158,8 @@ export const deliveryContract = (suite: Suite): void => {
         (await stage.bus.lag(stage.group)).every((lag) => lag.records === 0n),
       );
       await one.stop();
-      await stage.bus.seekToBeginning(stage.group);
+      // A member that was about to join again is gone a little later.
+      await until('rewound', suite.patienceMs, () => stage.bus.seekToBeginning(stage.group).then(() => true));
       const lag = (await stage.bus.lag(stage.group)).reduce((sum, part) => sum + part.records, 0n);
       expect(lag).toBe(12n);
       const before = got.two;

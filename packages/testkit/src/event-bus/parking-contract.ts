@@ -1,6 +1,7 @@
 // Poison, gaps, strangers, repeats: what the consumer does with events it cannot or must not apply, over this transport.
 import { expect, test } from '@jest/globals';
 import type { Envelope } from '@meridian/contracts/event.ts';
+import { balanceRestored } from '@meridian/contracts/events/billing.ts';
 import { writeTombstone } from '@meridian/kit/account/tombstone.ts';
 import type { EventRecord } from '@meridian/kit/events/event-bus.ts';
 import { listParked } from '@meridian/kit/events/parking.ts';
@@ -145,18 +146,34 @@ export const parkingContract = (suite: Suite): void => {
       );
     }));
 
-  test('unknown types and newer major versions are passed over and counted; unknown members are tolerated', () =>
+  test('a type or major version that this one does not know blocks nothing, and is taken up by the version that knows it', () =>
     suite.onStage(async (stage) => {
-      const { count } = await start(stage);
+      const { consumer, count } = await start(stage);
       const account = newAccount();
+      const newer = { ...stepTaken, type: 'step-taken.v2' } as const;
+      const other = { ...stepTaken, type: 'something-else.v1' } as const;
       await stage.bus.publish([
-        recordOf(stage, account, 1, { type: 'something-else.v1' }),
-        recordOf(stage, account, 2, { type: 'step-taken.v2' }),
+        recordOf(stage, account, 1, { type: other.type }),
+        recordOf(stage, account, 2, { type: newer.type }),
         recordOf(stage, account, 3, { data: { n: 3, added: 'later' } }),
+        recordOf(stage, account, 4, { type: balanceRestored.type }),
       ]);
       await quiesce(stage, suite.patienceMs);
       expect(await numbers(stage, account)).toEqual([3]);
-      expect([await count('ignored'), await count('newer_major'), await count('applied')]).toEqual([1, 1, 1]);
+      expect([await count('unknown'), await count('applied'), await count('ignored')]).toEqual([2, 1, 1]);
+      const kept = await listParked(stage.target.db);
+      expect(kept.map(({ type, state }) => [type, state])).toEqual([
+        [other.type, 'unknown'],
+        [newer.type, 'unknown'],
+      ]);
+      await consumer.stop();
+
+      await stage.bus.publish([recordOf(stage, account, 5)]);
+      const { react } = effectOfStep;
+      await start(stage, [effectOfStep, { event: newer, react }, { event: other, react }]);
+      await until('all', suite.patienceMs, async () => (await numbers(stage, account)).length === 4);
+      expect(await numbers(stage, account)).toEqual([3, 1, 2, 5]);
+      expect(await listParked(stage.target.db)).toEqual([]);
     }));
 
   test('what cannot be read at all is parked under its key', () =>

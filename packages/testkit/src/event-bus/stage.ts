@@ -5,6 +5,7 @@ import { migrate } from '@meridian/kit/db/migrate.ts';
 import type { EventBus } from '@meridian/kit/events/event-bus.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { sql } from 'kysely';
+import { allClosed, withCleanup } from '../cleanup.ts';
 import { checkHistory, type HistorySchema, historyMigrations, readChanges, readEffects } from './history.ts';
 import type { OwnServer } from './own-server.ts';
 import { log, now, openDatabase, region } from './parts.ts';
@@ -38,7 +39,7 @@ export const until = async (what: string, patienceMs: number, condition: () => P
   }
 };
 
-export const openStage = async (server: OwnServer, transport: Transport): Promise<Stage> => {
+const openStage = async (server: OwnServer, transport: Transport): Promise<Stage> => {
   const name = randomBytes(4).toString('hex');
   const make = () => server.createDatabase('history', (url) => migrate({ url, migrations: historyMigrations, log }));
   const [sourceUrl, targetUrl] = [await make(), await make()];
@@ -63,14 +64,27 @@ export const openStage = async (server: OwnServer, transport: Transport): Promis
       parts.push(part);
       return part;
     },
-    close: async () => {
-      await Promise.all(parts.map((part) => part.stop()));
-      await Promise.all(buses.map((bus) => bus.close(5_000)));
-      await Promise.all([stage.source.db.close(), stage.target.db.close()]);
-    },
+    close: () =>
+      withCleanup(async (defer) => {
+        defer(() => allClosed([stage.source, stage.target].map(({ db }) => db.close())));
+        defer(() => allClosed(buses.map((bus) => bus.close(5_000))));
+        defer(() => allClosed(parts.map((part) => part.stop())));
+      }),
   };
   return stage;
 };
+
+/** Opens a scenario, runs `play` and closes it. */
+export const playOnStage = (
+  server: OwnServer,
+  transport: Transport,
+  play: (stage: Stage) => Promise<void>,
+): Promise<void> =>
+  withCleanup(async (defer) => {
+    const stage = await openStage(server, transport);
+    defer(stage.close);
+    await play(stage);
+  });
 
 /** Outbox empty, lag zero, nothing queued for replay: only then a history may be judged. */
 export const quiesce = (stage: Stage, patienceMs: number): Promise<void> =>

@@ -13,9 +13,9 @@ import {
   withoutRyukIfMissing,
 } from '../containers/container-engine.ts';
 import { LoopbackContainer } from '../containers/loopback-container.ts';
+import { freePort } from '../free-port.ts';
+import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
 import { waitFor } from '../wait-for.ts';
-import { freePort } from './free-port.ts';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 export const kafkaImage = (version = '4.1.1') => `apache/kafka:${version}`;
 
@@ -148,12 +148,13 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
   const startBroker = async (id: number) => {
     for (let tries = 1; ; tries += 1) {
       const [port, upstream] = [await freePort(), await freePort()];
-      const proxy = await startTcpProxy({ port: await freePort(), target: upstream });
+      let proxy: TcpProxy | undefined;
       try {
+        proxy = await startTcpProxy({ port: await freePort(), target: { port: upstream, host: '127.0.0.1' } });
         brokers.set(id, { id, port, upstream, proxy, container: await startContainer(id, port, upstream, proxy.port) });
         return;
       } catch (error) {
-        await proxy.close();
+        await proxy?.close();
         if (tries >= 3) throw error;
       }
     }
@@ -197,6 +198,19 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
     return found;
   };
   const leaderOf = async (topic: string, number: number) => (await partition(topic, number)).leader;
+  type Partition = Awaited<ReturnType<typeof partition>>;
+  /** Resolves when each broker, asked by itself, knows a partition as wanted. */
+  const onEveryBroker = async (topic: string, wanted: (known: Partition) => boolean): Promise<void> => {
+    const ask = async (address: string) => {
+      // A new client's first question goes to the one broker that it was told of.
+      const one = createKafkaAdmin(clientOf([address]));
+      const answer = one.ask('asking for a topic', (client) => client.fetchTopicMetadata({ topics: [topic] }));
+      return answer
+        .then(({ topics }) => topics.some(({ partitions }) => partitions.some(wanted)))
+        .finally(() => one.close(2_000));
+    };
+    await Promise.all(direct.map((address) => waitFor(() => ask(address), { timeoutMs: 60_000, everyMs: 100 })));
+  };
 
   return {
     /** Addresses of the brokers. */
@@ -238,16 +252,8 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
     unpause: async (id = 1) => void (await container(id).unpause()),
     leaderOf,
     /** Resolves when every broker knows the topic: they learn of a new one one after the other. */
-    knownEverywhere: async (topic: string): Promise<void> => {
-      const ask = async (address: string) => {
-        // A new client's first question goes to the one broker that it was told of.
-        const one = createKafkaAdmin(clientOf([address]));
-        const answer = one.ask('asking for a topic', (client) => client.fetchTopicMetadata({ topics: [topic] }));
-        return answer.then(() => true).finally(() => one.close(2_000));
-      };
-      await Promise.all(direct.map((address) => waitFor(() => ask(address), { timeoutMs: 60_000, everyMs: 100 })));
-    },
-    /** Moves the leadership of a partition to another broker (`to`, or the next replica); resolves when it leads. Answers its id. */
+    knownEverywhere: (topic: string): Promise<void> => onEveryBroker(topic, () => true),
+    /** Moves the leadership of a partition to another broker (`to`, or the next replica); resolves when every broker knows it. Answers its id. */
     moveLeader: async (topic: string, number: number, to?: number): Promise<number> => {
       const { leader, replicas } = await partition(topic, number);
       const next = to ?? replicas.find((replica) => replica !== leader);
@@ -258,7 +264,7 @@ export const startKafka = async ({ brokers: count, version, settings = {}, diskM
           topics: [{ topic, partitionAssignment: [{ partition: number, replicas: order }] }],
         }),
       );
-      await waitFor(async () => (await leaderOf(topic, number)) === next, { timeoutMs: 60_000, everyMs: 100 });
+      await onEveryBroker(topic, (known) => known.partitionId === number && known.leader === next);
       return next;
     },
     /** For what a test wants to know or set besides. */

@@ -24,8 +24,10 @@ export type ClusterOptions = {
 export async function ensureCluster(options: ClusterOptions): Promise<string> {
   const { dataDir, identity } = options;
   const cluster = join(dataDir, 'cluster');
+  // The initdb of a start that was killed may still be writing; it ends when its folder is gone.
   for (const name of await readdir(dataDir))
-    if (name.startsWith(UNFINISHED)) await rm(join(dataDir, name), { recursive: true, force: true });
+    if (name.startsWith(UNFINISHED))
+      await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   const version = await clusterVersion(cluster);
   if (version === undefined) await initialise(options, cluster);
   else if (version === '')

@@ -9,6 +9,7 @@ import { createPostgresBus, migratePostgresBus } from '@meridian/kit/events/post
 import { topicsOf } from '@meridian/kit/events/topics.ts';
 import type { Overrides } from '@meridian/kit/run/platform.ts';
 import { pino } from 'pino';
+import { failingOnClose } from '../event-bus/fatal-errors.ts';
 import { createTestDatabase } from '../postgres/test-database.ts';
 import { askTestServers } from '../postgres/test-servers.ts';
 import { inNamespace, namespaced } from './namespaced-bus.ts';
@@ -61,17 +62,17 @@ const onKafka = async (brokers: string, region: string, now: () => Date): Promis
   const open = (clientId: string) =>
     namespaced(
       namespace,
-      createKafkaBus({
-        brokers: brokers.split(','),
-        clientId,
-        partitions,
-        log,
-        now,
-        timing: { fetchWaitMs: 50 },
-        onFatal: (error) => {
-          throw error; // fails the run: no consumer of a test may come to that
-        },
-      }),
+      failingOnClose((onFatal) =>
+        createKafkaBus({
+          brokers: brokers.split(','),
+          clientId,
+          partitions,
+          log,
+          now,
+          timing: { fetchWaitMs: 50 },
+          onFatal,
+        }),
+      ),
     );
   const bus = open(namespace);
   return {

@@ -5,16 +5,20 @@ import type { OrderStatus } from '../db/schema.ts';
 import type { BillingDeps, BillingTx } from '../deps.ts';
 import { newPseudonym } from '../pseudonym.ts';
 
+const dayOf = (at: Date): string => at.toISOString().slice(0, 10);
+
 /** Last day of keeping: `years` after `from`, UTC. */
 const keepUntil = (from: Date, years: number): string => {
   const day = new Date(from);
   day.setUTCFullYear(day.getUTCFullYear() + years);
-  return day.toISOString().slice(0, 10);
+  return dayOf(day);
 };
 
 /**
- * Erases what billing holds of an account. Ledger, balance and orders are kept by law: under a random pseudonym that nothing leads back
- * from. Open holds go by it too, so that the gateway can still settle them by their request id. The order of the statements is that of
+ * Erases what billing holds of an account. Ledger, balance and orders are kept by law, under a random pseudonym. No row that stays here names it
+ * beside the account, nor the moment of the erasure, which the tombstone keeps beside the account. Events do name the account beside its orders:
+ * in `published_event` for 14 days, in the event log for as long as that is kept (docs/operations.md).
+ * Open holds go by the pseudonym too, so that the gateway can still settle them by their request id. The order of the statements is that of
  * the locks of every booking: orders, holds, balance; what a booking under way writes is then erased after it.
  */
 export const eraseAccount = async (
@@ -24,7 +28,7 @@ export const eraseAccount = async (
 ): Promise<ErasureReceipt> => {
   const at = deps.now();
   const until = keepUntil(at, retention.years);
-  const pseudonym = newPseudonym(deps.region, at);
+  const pseudonym = newPseudonym(deps.region);
   const orders = await tx
     .updateTable('recharge_order')
     .set((eb) => ({
@@ -44,7 +48,7 @@ export const eraseAccount = async (
     .execute();
   const balance = await tx
     .updateTable('balance')
-    .set({ account_id: pseudonym, erased_at: at, retained_until: until })
+    .set({ account_id: pseudonym, erased_on: dayOf(at), retained_until: until })
     .where('account_id', '=', accountId)
     .returning(['available', 'held', 'ledger_account_id'])
     .executeTakeFirst();

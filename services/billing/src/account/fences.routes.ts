@@ -7,6 +7,7 @@ import type { Billing } from '../platform.ts';
 export const fencesRoutes = ({ platform, deps }: Billing): void => {
   route(platform.internalServer, fenceBilling, async ({ body: { accountId, sagaId } }) => {
     platform.wall(accountId);
+    platform.wall(sagaId);
     const now = deps.now();
     const { fencedAt } = await platform.db.transaction((tx) => fenceAccount(tx, { accountId, sagaId, now }));
     return { status: 200, body: { accountId, sagaId, fencedAt: fencedAt.toISOString() } };

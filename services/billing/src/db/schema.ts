@@ -4,6 +4,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
 type Timestamp = ColumnType<Date, Date | string, Date | string>;
 type NullableTimestamp = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+type NullableDay = ColumnType<string | null, string | null | undefined, string | null>;
 
 export type LedgerAccountKind = 'user_cash' | 'clearing' | 'suspense' | 'revenue' | 'write_off';
 export type LedgerSource = 'recharge' | 'usage';
@@ -28,8 +29,8 @@ export interface BillingSchema extends KitSchema {
     currency: string;
     available: Generated<bigint>;
     held: Generated<bigint>;
-    erased_at: NullableTimestamp;
-    retained_until: ColumnType<string | null, string | null | undefined, string | null>;
+    erased_on: NullableDay;
+    retained_until: NullableDay;
   };
   price: {
     model: string;
@@ -96,6 +97,8 @@ export interface BillingSchema extends KitSchema {
     settled_cached_tokens: number | null;
     settled_completion_tokens: number | null;
     charged: bigint | null;
+    written_off: bigint | null;
+    arrears: bigint | null;
     outcome: 'completed' | 'interrupted' | null;
     created_at: Timestamp;
     deadline: Timestamp;

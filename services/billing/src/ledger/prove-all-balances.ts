@@ -1,8 +1,18 @@
 import type { Billing } from '../platform.ts';
 import { proveBalances } from './prove-balances.ts';
 
-/** Proves every balance, part by part, and sets the metric to the number of those that fail. Never corrects one: that is for a person. */
-export const proveAllBalances = async ({ platform, deps }: Billing): Promise<void> => {
+/**
+ * Proves every balance, part by part, and sets the metrics: the number of those that fail, and when. Never corrects one: that is for a
+ * person. A proof that cannot be finished throws and leaves the metrics: their age tells that nothing is proven any more.
+ */
+export const proveAllBalances = async ({
+  platform,
+  deps,
+}: {
+  readonly platform: Pick<Billing['platform'], 'db' | 'log'>;
+  readonly deps: Billing['deps'];
+}): Promise<void> => {
+  const startedAt = deps.now();
   let unproven = 0;
   let from: bigint | undefined = 0n;
   while (from !== undefined) {
@@ -13,4 +23,5 @@ export const proveAllBalances = async ({ platform, deps }: Billing): Promise<voi
     from = proof.next;
   }
   deps.metrics.unprovenBalances.set(unproven);
+  deps.metrics.balancesProvenAt.set(startedAt.getTime() / 1000);
 };

@@ -28,9 +28,13 @@ export type Paid = {
 type Unknown = { readonly kind: 'unknown'; readonly reason: string };
 
 export type Created = { readonly kind: 'payable'; readonly payment: Payment } | { readonly kind: 'finished' } | Unknown;
-/** `open`: not paid yet, or not known there yet. */
+/**
+ * `open`: not paid yet, or not known there yet. `refunded`: paid, and some or all of it given back at the channel, past us.
+ * `wrong_merchant`: the order that has our number there is another merchant's.
+ */
 export type Queried =
-  | { readonly kind: 'paid'; readonly paid: Paid }
+  | { readonly kind: 'paid'; readonly paid: Paid; readonly refunded: boolean }
+  | { readonly kind: 'wrong_merchant' }
   | { readonly kind: 'open' }
   | { readonly kind: 'closed' }
   | Unknown;
@@ -46,6 +50,8 @@ export type Notification = {
   readonly orderNo: string | undefined;
   /** undefined: a message that changes nothing here, e.g. "in progress". */
   readonly paid: Paid | undefined;
+  /** The message claims a payment and does not prove whose: the channel is asked at once. */
+  readonly ask?: boolean;
 };
 
 export type ChannelReply = {

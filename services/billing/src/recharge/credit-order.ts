@@ -3,6 +3,7 @@ import { isCancelled } from '../account/cancelled-account.ts';
 import type { BillingDeps, BillingTx } from '../deps.ts';
 import { bookForUser } from '../ledger/book-for-user.ts';
 import { ensureUserAccount, post } from '../ledger/ledger.store.ts';
+import type { Mismatch } from '../metrics.ts';
 import type { Paid } from './channel.ts';
 import { findOrderByNo, flipToPaid, type Order } from './order.store.ts';
 import { mismatchOf } from './order.ts';
@@ -10,7 +11,7 @@ import { mismatchOf } from './order.ts';
 /** `repeated`: it was booked before. `refused`: the channel's statement fits no order of ours; nothing was booked. */
 export type Credit =
   | { readonly outcome: 'credited' | 'suspense' | 'repeated'; readonly reason: null }
-  | { readonly outcome: 'refused'; readonly reason: 'unknown_order' | 'amount' | 'currency' | 'second_payment' };
+  | { readonly outcome: 'refused'; readonly reason: Exclude<Mismatch, 'merchant' | 'refund'> };
 
 const bookCredit = async (tx: BillingTx, deps: BillingDeps, order: Order): Promise<void> => {
   const accountId = order.account_id;

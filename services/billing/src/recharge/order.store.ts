@@ -122,13 +122,13 @@ export const flipToPaid = async (tx: BillingTx, { order, bookedTo, channelPaymen
   return numUpdatedRows === 1n;
 };
 
-/** Closes an unpaid order; a payment that was under way may still be credited. */
+/** Closes an unpaid order, or leaves it closed; a payment that was under way may still be credited. */
 export const saveClosed = async (tx: BillingTx, id: string, at: Date): Promise<void> => {
   await tx
     .updateTable('recharge_order')
-    .set({ status: 'closed', closed_at: at, next_query_at: null })
+    .set((eb) => ({ status: 'closed', closed_at: eb.fn.coalesce('closed_at', eb.val(at)), next_query_at: null }))
     .where('id', '=', id)
-    .where('status', 'in', ['created', 'paying'])
+    .where('status', '<>', 'paid')
     .execute();
 };
 
@@ -153,11 +153,27 @@ export const claimDueOrders = async (
     .returningAll()
     .execute();
 
-export const saveNextQuery = async (tx: BillingTx, id: string, at: Date): Promise<void> => {
+/** Gives up the lease of a claimed order until `at`; where it was to be asked about sooner meanwhile, that stays. */
+export const saveNextQuery = async (tx: BillingTx, claimed: Order, at: Date): Promise<void> => {
   await tx
     .updateTable('recharge_order')
     .set({ next_query_at: at })
-    .where('id', '=', id)
-    .where('status', 'in', ['created', 'paying'])
+    .where('id', '=', claimed.id)
+    .where('status', '<>', 'paid')
+    .where('next_query_at', '=', claimed.next_query_at)
+    .execute();
+};
+
+/** Has the channel asked about an order at the next round, also about one that is closed here. */
+export const askSoon = async (
+  tx: BillingTx,
+  { channel, orderNo, at }: { channel: string; orderNo: string; at: Date },
+): Promise<void> => {
+  await tx
+    .updateTable('recharge_order')
+    .set({ next_query_at: at })
+    .where('channel_order_no', '=', orderNo)
+    .where('channel', '=', channel)
+    .where('status', '<>', 'paid')
     .execute();
 };

@@ -1,4 +1,5 @@
 // Asks the channels about orders whose end is not known, and closes what expired: at the channel first.
+import type { Mismatch } from '../metrics.ts';
 import type { Billing } from '../platform.ts';
 import type { Channel, Queried } from './channel.ts';
 import type { Channels } from './channels.ts';
@@ -9,6 +10,12 @@ import { nextQueryAt } from './order.ts';
 /** Longer than the two calls that one order may take. */
 const leaseMs = 60_000;
 const batch = 10;
+
+/** What a person has to look at in an answer, by the reason that the metric of mismatches has for it. */
+const alarmOf = (said: Queried): Mismatch | undefined => {
+  if (said.kind === 'wrong_merchant') return 'merchant';
+  return said.kind === 'paid' && said.refunded ? 'refund' : undefined;
+};
 
 /** What the channel says of the order now; an expired one is closed there before it counts as closed. */
 const ask = async (channel: Channel, order: Order, at: Date): Promise<Queried> => {
@@ -29,6 +36,11 @@ const settleOne = async ({ platform, deps }: Billing, channels: Channels, order:
   }
   const at = deps.now();
   const said = await ask(channel, order, at);
+  const alarm = alarmOf(said);
+  if (alarm !== undefined) {
+    deps.metrics.mismatched.inc({ channel: order.channel, reason: alarm });
+    platform.log.error({ orderId: order.id, reason: alarm }, 'what the channel says of an order needs a person');
+  }
   const again = nextQueryAt(order.queries, at, order.expires_at);
   await platform.db.transaction(async (tx) => {
     if (said.kind === 'closed') return saveClosed(tx, order.id, at);
@@ -38,7 +50,7 @@ const settleOne = async ({ platform, deps }: Billing, channels: Channels, order:
       platform.log.error({ orderId: order.id, reason }, 'a payment of the channel does not fit its order');
     }
     if (said.kind === 'unknown') deps.metrics.channelUnknown.inc({ channel: order.channel, call: 'query' });
-    await saveNextQuery(tx, order.id, again);
+    await saveNextQuery(tx, order, again);
   });
 };
 

@@ -4,7 +4,7 @@ import { isPseudonym } from '../pseudonym.ts';
 import type { Notification } from './channel.ts';
 import { receiveChannelEvent, saveOutcome } from './channel-event.store.ts';
 import { type Credit, creditOrder } from './credit-order.ts';
-import { findOrderByNo } from './order.store.ts';
+import { askSoon, findOrderByNo } from './order.store.ts';
 
 const unmatchedKeptMs = 90 * 86_400_000;
 
@@ -37,7 +37,7 @@ export const receiveNotification = async (
   command: { channel: string; notification: Notification; sealed: Buffer },
 ): Promise<Receipt> => {
   const { channel, notification, sealed } = command;
-  const { eventId, kind, orderNo, paid } = notification;
+  const { eventId, kind, orderNo, paid, ask } = notification;
   const owner = await ownerOf(tx, channel, orderNo);
   const at = deps.now();
   const handled = await receiveChannelEvent(tx, {
@@ -50,7 +50,10 @@ export const receiveNotification = async (
     at,
   });
   if (handled !== undefined) return { outcome: 'repeated', reason: null };
-  if (paid === undefined) return { outcome: 'noted', reason: null };
+  if (paid === undefined) {
+    if (ask && orderNo !== undefined) await askSoon(tx, { channel, orderNo, at });
+    return { outcome: 'noted', reason: null };
+  }
   const { outcome, reason } = await creditOrder(tx, deps, channel, paid);
   await saveOutcome(tx, { channel, eventId, outcome, reason });
   return { outcome, reason };

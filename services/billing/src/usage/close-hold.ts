@@ -7,19 +7,20 @@ import { lockBalance } from '../ledger/ledger.store.ts';
 import { boundOf } from '../prices/price.ts';
 import { isPseudonym } from '../pseudonym.ts';
 import { isFenced, type StoredHold } from './hold.store.ts';
-import { endingOf } from './hold.ts';
+import { type Booked, endingOf } from './hold.ts';
 
-/** Books `cost` for `hold`, giving back `held`. Answers what the user was charged and the balance after it. */
+/** Books the difference between `cost` and what was booked for `hold` before, giving back `held`. Answers what is booked in all, and the balance. */
 export const bookEnding = async (
   tx: BillingTx,
   deps: BillingDeps,
   ending: { hold: StoredHold; kind: LedgerKind; cost: bigint; held: bigint },
-): Promise<{ charged: bigint; balance: Balance }> => {
+): Promise<{ booked: Booked; balance: Balance }> => {
   const { hold, kind, cost, held } = ending;
   const cancelled = isPseudonym(hold.accountId) || (await isFenced(tx, hold.accountId));
   const { available } = await lockBalance(tx, hold.accountId);
   const window = boundOf(hold.price, 0, hold.lastWindow);
-  const { charged, writtenOff } = endingOf({ cost, held, available, window, cancelled });
+  const before = hold.booked;
+  const { charged, writtenOff, arrears } = endingOf({ cost, before, held, available, window, cancelled });
   if (writtenOff > 0n) deps.metrics.writtenOff.inc();
   const balance = await bookForUser(tx, deps, {
     accountId: hold.accountId,
@@ -27,10 +28,15 @@ export const bookEnding = async (
     kind,
     amount: -charged,
     against: [
-      { kind: 'revenue', owner: '', amount: cost },
+      { kind: 'revenue', owner: '', amount: charged + writtenOff },
       { kind: 'write_off', owner: '', amount: -writtenOff },
     ],
     released: held,
   });
-  return { charged, balance };
+  const booked = {
+    charged: before.charged + charged,
+    writtenOff: before.writtenOff + writtenOff,
+    arrears: before.arrears + arrears,
+  };
+  return { booked, balance };
 };

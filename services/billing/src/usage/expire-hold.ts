@@ -15,8 +15,8 @@ export const expireHold = async (tx: BillingTx, deps: BillingDeps, requestId: st
   if (hold === undefined || hold.state !== 'held' || hold.deadline > at) return false;
   const usage = hold.reported;
   const cost = usage === undefined ? 0n : costOf(hold.price, usage);
-  const { charged } = await bookEnding(tx, deps, { hold, kind: 'charge_expired', cost, held: hold.amount });
-  await saveClosing(tx, { requestId, state: 'expired', charged, at });
+  const { booked } = await bookEnding(tx, deps, { hold, kind: 'charge_expired', cost, held: hold.amount });
+  await saveClosing(tx, { requestId, state: 'expired', booked, at });
   if (usage !== undefined && !isPseudonym(hold.accountId))
     await saveCharge(tx, {
       requestId,
@@ -24,7 +24,7 @@ export const expireHold = async (tx: BillingTx, deps: BillingDeps, requestId: st
       keyId: hold.keyId,
       model: hold.price.model,
       usage,
-      amount: charged,
+      amount: booked.charged,
       currency: deps.currency,
       priceVersion: hold.price.version,
       outcome: 'expired',

@@ -2,10 +2,10 @@ import { holdNotOpen, insufficientBalance, type UsageFigures } from '@meridian/c
 import { accountCancelled, notFound } from '@meridian/contracts/common.ts';
 import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import { isCancelled } from '../account/cancelled-account.ts';
 import type { BillingDeps, BillingTx } from '../deps.ts';
 import { boundOf, costOf, larger } from '../prices/price.ts';
-import { isPseudonym } from '../pseudonym.ts';
-import { isFenced, lockHold, reserveMore, saveExtension, saveReport } from './hold.store.ts';
+import { findHold, lockHold, reserveMore, saveExtension, saveReport } from './hold.store.ts';
 import { furtherReport, holdMilliseconds } from './hold.ts';
 
 export type ExtendHold = {
@@ -25,12 +25,16 @@ export type Extension =
 export const extendHold = async (tx: BillingTx, deps: BillingDeps, command: ExtendHold): Promise<Extension> => {
   const { requestId, soFar, completionWindow } = command;
   const at = deps.now();
-  const hold = (await lockHold(tx, requestId)) ?? fail(notFound, { detail: 'No hold has this request id' });
+  const missing = { detail: 'No hold has this request id' };
+  const { accountId } = (await findHold(tx, requestId)) ?? fail(notFound, missing);
+  // Before any row is locked, as by every writer of an account: fence, hold, balance. An erasure that came first leaves a pseudonym.
+  const cancelled = await isCancelled(tx, accountId);
+  const hold = (await lockHold(tx, requestId)) ?? fail(notFound, missing);
   if (hold.state !== 'held' || hold.deadline <= at)
     return fail(holdNotOpen, { detail: 'The hold is closed: end the call and settle it' });
   const report = furtherReport(hold.reported, soFar);
   await saveReport(tx, requestId, report);
-  if (isPseudonym(hold.accountId) || (await isFenced(tx, hold.accountId)))
+  if (cancelled)
     return { kind: 'refused', problem: accountCancelled, detail: 'End the call; the hold may still be settled' };
   const wanted = costOf(hold.price, report) + boundOf(hold.price, 0, completionWindow);
   const amount = larger(wanted, hold.amount);

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { HoldState } from '../db/schema.ts';
 import type { BillingTx, Reader } from '../deps.ts';
 import type { Price } from '../prices/price.ts';
+import type { Booked } from './hold.ts';
 
 export type NewHold = {
   readonly requestId: string;
@@ -48,7 +49,7 @@ export type StoredHold = {
   readonly state: HoldState;
   readonly reported: UsageFigures | undefined;
   readonly settled: UsageFigures | undefined;
-  readonly charged: bigint;
+  readonly booked: Booked;
   readonly outcome: 'completed' | 'interrupted' | null;
   readonly deadline: Date;
   /** The version that the hold was made with; the charge is too. */
@@ -83,7 +84,7 @@ const fromRow = (row: Row): StoredHold => ({
   state: row.state,
   reported: figures(row.reported_prompt_tokens, row.reported_cached_tokens, row.reported_completion_tokens),
   settled: figures(row.settled_prompt_tokens, row.settled_cached_tokens, row.settled_completion_tokens),
-  charged: row.charged ?? 0n,
+  booked: { charged: row.charged ?? 0n, writtenOff: row.written_off ?? 0n, arrears: row.arrears ?? 0n },
   outcome: row.outcome,
   deadline: row.deadline,
   price: {
@@ -100,7 +101,7 @@ export const findHold = async (tx: Reader, requestId: string): Promise<StoredHol
   return row && fromRow(row);
 };
 
-/** Locks the hold until the transaction ends. The hold is always locked before its account's balance. */
+/** Locks the hold until the transaction ends. Order of the locks: fence of its account, hold, balance. */
 export const lockHold = async (tx: BillingTx, requestId: string): Promise<StoredHold | undefined> => {
   const row = await joined(tx, requestId).forUpdate('hold').executeTakeFirst();
   return row && fromRow(row);
@@ -144,13 +145,13 @@ export const saveExtension = async (
     .execute();
 };
 
-export type Closing = { readonly requestId: string; readonly charged: bigint; readonly at: Date } & (
+export type Closing = { readonly requestId: string; readonly booked: Booked; readonly at: Date } & (
   | { readonly state: 'settled'; readonly usage: UsageFigures; readonly outcome: 'completed' | 'interrupted' }
   | { readonly state: 'released' | 'expired' }
 );
 
 export const saveClosing = async (tx: BillingTx, closing: Closing): Promise<void> => {
-  const { requestId, state, charged, at } = closing;
+  const { requestId, state, booked, at } = closing;
   const settled =
     closing.state === 'settled'
       ? {
@@ -162,7 +163,14 @@ export const saveClosing = async (tx: BillingTx, closing: Closing): Promise<void
       : {};
   await tx
     .updateTable('hold')
-    .set({ state, charged, closed_at: at, ...settled })
+    .set({
+      state,
+      charged: booked.charged,
+      written_off: booked.writtenOff,
+      arrears: booked.arrears,
+      closed_at: at,
+      ...settled,
+    })
     .where('request_id', '=', requestId)
     .execute();
 };

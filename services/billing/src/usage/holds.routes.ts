@@ -31,6 +31,7 @@ export const holdsRoutes = ({ platform, region, deps }: Billing): void => {
   route(internalServer, createHoldEndpoint, async ({ body }) => {
     wall(body.accountId);
     wall(body.requestId);
+    wall(body.keyId);
     if (!offered.has(body.model)) fail(modelUnknown, { detail: 'GET /v1/billing/prices lists the models' });
     const { held, deadline } = await db.transaction((tx) => createHold(tx, deps, body));
     const answer = { requestId: body.requestId, held: held.toString(), currency, deadline: deadline.toISOString() };

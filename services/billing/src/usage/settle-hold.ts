@@ -22,27 +22,27 @@ export type Settlement = { readonly amount: bigint; readonly balance: Balance };
 const repeated = async (tx: BillingTx, hold: StoredHold, command: SettleHold): Promise<Settlement> => {
   if (hold.settled === undefined || !sameUsage(hold.settled, command.usage) || hold.outcome !== command.outcome)
     return fail(requestMismatch, { detail: `The call of this request id is ${hold.state} with other figures` });
-  return { amount: hold.charged, balance: await readBalance(tx, hold.accountId) };
+  return { amount: hold.booked.charged, balance: await readBalance(tx, hold.accountId) };
 };
 
 /**
  * Charges the call and releases the rest of its hold. A repeat changes nothing and answers the first amount. After the hold expired,
- * the difference to what was charged then is booked as an entry of its own kind. Refuses `not_found` and `request_mismatch` only.
+ * the difference to what was booked then is booked as an entry of its own kind. Refuses `not_found` and `request_mismatch` only.
  */
 export const settleHold = async (tx: BillingTx, deps: BillingDeps, command: SettleHold): Promise<Settlement> => {
   const { requestId, usage, outcome } = command;
   const hold = (await lockHold(tx, requestId)) ?? fail(notFound, { detail: 'No hold has this request id' });
   if (hold.state === 'settled' || hold.state === 'released') return repeated(tx, hold, command);
   const late = hold.state === 'expired';
-  const { charged, balance } = await bookEnding(tx, deps, {
+  const { booked, balance } = await bookEnding(tx, deps, {
     hold,
     kind: late ? 'charge_late' : 'charge',
-    cost: costOf(hold.price, usage) - hold.charged,
+    cost: costOf(hold.price, usage),
     held: late ? 0n : hold.amount,
   });
-  const amount = hold.charged + charged;
+  const amount = booked.charged;
   const at = deps.now();
-  await saveClosing(tx, { requestId, state: 'settled', charged: amount, usage, outcome, at });
+  await saveClosing(tx, { requestId, state: 'settled', booked, usage, outcome, at });
   // Of an erased account only the ledger is kept.
   if (!isPseudonym(hold.accountId))
     await saveCharge(tx, {

@@ -31,7 +31,8 @@ export const openBillingDatabase = async () => {
   });
   const db: Database<BillingSchema> = createDatabase<BillingSchema>({
     url: test.url,
-    poolSize: 12,
+    // As many as a test has callers at once.
+    poolSize: 50,
     log: quiet,
     applicationName: 'billing-test',
   });
@@ -42,7 +43,7 @@ export const openBillingDatabase = async () => {
     currency: 'CNY',
     now,
     publish: (tx, event, message) => publish(tx, { service: 'billing', region, now }, event, message),
-    metrics: createBillingMetrics(createMetrics({ processMetrics: false })),
+    metrics: createBillingMetrics(createMetrics({ processMetrics: false }), ['wechat_pay']),
   };
   await db.transaction(async (tx) => {
     await ensureChannelAccounts(tx, ['wechat_pay']);

@@ -1,13 +1,12 @@
 // The real service on a real database, with the sandbox's payment channels and stand-ins of its neighbours.
 
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { ServiceName } from '@meridian/contracts/endpoint.ts';
 import { topicOf } from '@meridian/contracts/event.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { startSandbox } from '@meridian/sandbox/sandbox.ts';
 import { createSandboxSecrets } from '@meridian/sandbox/secrets.ts';
+import { freePort } from '@meridian/testkit/free-port.ts';
 import { createTestDatabase } from '@meridian/testkit/postgres/test-database.ts';
 import { createEventSender } from '@meridian/testkit/service/send-event.ts';
 import { openTestEvents } from '@meridian/testkit/service/test-events.ts';
@@ -17,15 +16,6 @@ import { startBilling } from '../../src/service.ts';
 import { startNeighbours } from './neighbours.ts';
 
 export type Region = 'cn' | 'global';
-
-const freePort = () =>
-  new Promise<number>((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 
 export type Answer = {
   readonly status: number;

@@ -16,7 +16,7 @@ import { refuseUpstream } from '../upstream/refuse-upstream.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { type ChatRequest, outputLimit, plainRequest, streamedRequest } from './chat-request.ts';
 import { endOfCall } from './end-of-call.ts';
-import { type ModerateDeps, scoreMessages, startMatching } from './moderate.ts';
+import { type ModerateDeps, scoreCall, startMatching } from './moderate.ts';
 import { plainChat } from './plain-chat.ts';
 import { streamChat } from './stream-chat.ts';
 
@@ -84,15 +84,15 @@ const run = async (deps: ChatDeps, call: ChatCall, open: OpenCall, key: string):
     tokensEstimate: tokensReserved,
   };
   // Beside each other; a key that turns out bad ends the matching.
-  const matching = startMatching(deps, { ip: call.ip, messages: request.messages });
+  const matching = startMatching(deps, { ip: call.ip, request });
   const owner = await verifyKey(deps, question).catch((error: unknown) => {
     matching.stop();
     throw error;
   });
   const reservation = deps.reservations.of({ requestId, owner, model: request.model, tokensReserved });
   try {
-    open.identify(owner.accountId, owner.keyId);
-    await scoreMessages(deps, { accountId: owner.accountId, requestId, hits: await matching.hits });
+    open.identify(owner);
+    await scoreCall(deps, { accountId: owner.accountId, requestId, hits: await matching.hits });
     const answer = await complete(deps, call, open, owner, reservation);
     return { ...answer, headers: owner.rates ? rateHeaders(owner.rates, deps.now()) : {} };
   } catch (error) {

@@ -3,7 +3,7 @@ import { ProblemError, TransportError } from '@meridian/client/errors.ts';
 import type { Hit } from '@meridian/contracts/moderation.ts';
 import { createLog } from '@meridian/kit/telemetry/log.ts';
 import { createMatchRoom } from './match-room.ts';
-import { type ModerateDeps, startMatching } from './moderate.ts';
+import { type ModerateDeps, scoreCall, startMatching } from './moderate.ts';
 
 const log = createLog({ service: 'test', region: 'test', level: 'silent' });
 const hit: Hit = { ruleId: 'r1', version: 1, fingerprint: 'a'.repeat(64), offset: 0 };
@@ -19,11 +19,16 @@ const setUp = (answer: (texts: string[], signal: AbortSignal) => Promise<Hit[]>,
     call: call as unknown as ModerateDeps['call'],
     log,
     moderationUrl: 'http://moderation.test',
+    moderationTimeoutMs: 2_000,
     matchRoom: room,
     passedUnseen: (step) => void seen.push(`passed ${step}`),
     refusedUnseen: (step) => void seen.push(`refused ${step}`),
   };
-  return { seen, start: (given = messages, ip = '192.0.2.1') => startMatching(deps, { ip, messages: given }) };
+  return {
+    seen,
+    score: () => scoreCall(deps, { accountId: 'acc_1', requestId: 'req_1', hits: [hit] }),
+    start: (given = messages, ip = '192.0.2.1') => startMatching(deps, { ip, request: { messages: given } }),
+  };
 };
 const problem = (status: number) =>
   new ProblemError('matchText', { type: 't', title: 't', status, code: 'c', requestId: 'r' }, undefined);
@@ -71,6 +76,26 @@ describe('only an outage lets text pass unseen', () => {
     const many = [...Array.from({ length: 8 }, () => ({ content: large })), { content: 'bad' }];
     await expect(start(many).hits).rejects.toMatchObject({ code: 'unavailable' });
     expect(given).toBe(1);
+  });
+});
+
+describe('a text with hits', () => {
+  test('passes when moderation has gone before it was scored', async () => {
+    const { seen, score } = setUp(() => Promise.reject(new TransportError('unreachable', 'x')));
+    await score();
+    expect(seen).toEqual(['passed score']);
+  });
+
+  test.each([
+    ['no answer in time', new TransportError('timeout', 'x')],
+    ['503', problem(503)],
+    ['500', problem(500)],
+    ["a proxy's 502", new TransportError('bad_answer', 'x', { status: 502 })],
+    ['429', problem(429)],
+  ])('is refused when its score is not to be had: %s', async (_, error) => {
+    const { seen, score } = setUp(() => Promise.reject(error));
+    await expect(score()).rejects.toMatchObject({ code: 'unavailable', members: { retryAfter: 1 } });
+    expect(seen).toEqual(['refused score']);
   });
 });
 

@@ -1,6 +1,7 @@
 // Is the text acceptable. Matching knows nothing of accounts, so it runs beside the verification of the key; only hits are scored, against the
 // account that the verification named. Moderation down lets traffic pass, counted and logged: it must not be able to stop every customer. Only
 // an outage does: what moderation refuses to look at, or there is no room to ask about, is refused to the caller, or a caller could choose it.
+// A text that has hits is not everybody's: it waits for a moderation that is merely busy.
 import { unavailable } from '@meridian/contracts/common.ts';
 import { contentFilter } from '@meridian/contracts/gateway.ts';
 import { type Hit, matchText, scoreHits } from '@meridian/contracts/moderation.ts';
@@ -9,12 +10,14 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import type { Core } from '@meridian/kit/run/platform.ts';
 import { refuseKey } from '../keys/refuse-key.ts';
 import type { MatchRoom } from './match-room.ts';
-import { type Question, textQuestions } from './texts.ts';
+import { type Question, type Spoken, textQuestions } from './texts.ts';
 
 type Step = 'match' | 'score';
 
 export type ModerateDeps = Pick<Core, 'call' | 'log'> & {
   readonly moderationUrl: string;
+  /** Milliseconds for an answer, besides those for the size of the text. */
+  readonly moderationTimeoutMs: number;
   readonly matchRoom: MatchRoom;
   /** Counts what passed unseen, */
   readonly passedUnseen: (step: Step) => void;
@@ -22,8 +25,7 @@ export type ModerateDeps = Pick<Core, 'call' | 'log'> & {
   readonly refusedUnseen: (step: Step | 'room') => void;
 };
 
-// Moderation gives up a match in half this time, so that a text which takes long is refused by it, and only silence counts as an outage.
-const timeoutMs = 2_000;
+/** Twice what moderation gives a match, so that a text which takes long is refused by it, and only silence counts as an outage. */
 const timeoutMsPerMebi = 1_000;
 /** The contract's bound on hits of one score. */
 const maxHits = 200;
@@ -33,14 +35,15 @@ const statusOf = (error: unknown): number => {
   return typeof status === 'number' ? status : 0;
 };
 
-const isOutage = (error: unknown): boolean =>
-  errorCode(error) === 'unreachable' || errorCode(error) === 'timeout' || statusOf(error) >= 500;
+const isOutage = (step: Step, error: unknown): boolean =>
+  errorCode(error) === 'unreachable' ||
+  (step === 'match' && (errorCode(error) === 'timeout' || statusOf(error) >= 500));
 
 const refuseUnseen = (detail: string): never => fail(unavailable, { detail, retryAfter: 1 });
 
 /** What follows from a failed question: in an outage the call passes with `instead`, otherwise it is refused. */
 const passOrRefuse = <T>(deps: ModerateDeps, step: Step, err: unknown, instead: T): T => {
-  if (isOutage(err)) {
+  if (isOutage(step, err)) {
     deps.passedUnseen(step);
     deps.log.error({ err }, `moderation does not ${step}; the call passes`);
     return instead;
@@ -66,11 +69,8 @@ export type Matching = {
 };
 
 /** Begins to match. Refuses at once when this gateway, or this caller, has too much text under way. */
-export const startMatching = (
-  deps: ModerateDeps,
-  { ip, messages }: { ip: string; messages: Parameters<typeof textQuestions>[0] },
-): Matching => {
-  const questions = textQuestions(messages);
+export const startMatching = (deps: ModerateDeps, { ip, request }: { ip: string; request: Spoken }): Matching => {
+  const questions = textQuestions(request);
   const bytes = questions.reduce((sum, question) => sum + question.bytes, 0);
   const leave = deps.matchRoom.take(ip, bytes);
   if (leave === undefined) {
@@ -79,7 +79,7 @@ export const startMatching = (
   }
   const stopped = new AbortController();
   const ask = async ({ texts, bytes: size }: Question): Promise<Hit[]> => {
-    const patience = timeoutMs + Math.ceil((timeoutMsPerMebi * size) / 1_048_576);
+    const patience = deps.moderationTimeoutMs + Math.ceil((timeoutMsPerMebi * size) / 1_048_576);
     const { body } = await deps.call(matchText, {
       baseUrl: deps.moderationUrl,
       body: { texts: [...texts] },
@@ -102,13 +102,13 @@ export const startMatching = (
 };
 
 /** Refuses with `content_filter` or `account_protected` when the hits weigh enough. */
-export const scoreMessages = async (
+export const scoreCall = async (
   deps: ModerateDeps,
   question: { accountId: string; requestId: string; hits: Hit[] },
 ): Promise<void> => {
   if (question.hits.length === 0) return;
   const verdict = await deps
-    .call(scoreHits, { baseUrl: deps.moderationUrl, body: question, timeoutMs })
+    .call(scoreHits, { baseUrl: deps.moderationUrl, body: question, timeoutMs: deps.moderationTimeoutMs })
     .then(({ body }) => body)
     .catch((err: unknown) => {
       if (errorCode(err) === 'account_cancelled') return refuseKey({ code: 'account_cancelled' });

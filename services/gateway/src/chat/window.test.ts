@@ -3,12 +3,17 @@ import type { Hold } from '../metering/holds.ts';
 import { createWindow } from './window.ts';
 
 const setUp = (options: { size?: number; limit?: number; deadlineMs?: number } = {}) => {
-  const state = { used: 0, asked: [] as { soFar: number; window: number }[], refuse: false };
+  const state = {
+    used: 0,
+    asked: [] as { soFar: number; window: number }[],
+    refuse: undefined as string | undefined,
+    now: 0,
+  };
   const hold: Pick<Hold, 'deadline' | 'extend'> = {
     deadline: () => new Date(options.deadlineMs ?? 600_000),
     extend: async ({ completionTokens }, window) => {
       state.asked.push({ soFar: completionTokens, window });
-      if (state.refuse) throw new Error('refused');
+      if (state.refuse) throw Object.assign(new Error('refused'), { code: state.refuse });
     },
   };
   const window = createWindow({
@@ -17,7 +22,7 @@ const setUp = (options: { size?: number; limit?: number; deadlineMs?: number } =
     limit: options.limit,
     soFar: () => ({ promptTokens: 1, cachedTokens: 0, completionTokens: state.used }),
     used: () => state.used,
-    now: () => new Date(0),
+    now: () => new Date(state.now),
   });
   return { state, window };
 };
@@ -57,17 +62,44 @@ describe('the window of a stream', () => {
     expect(state.asked).toHaveLength(1);
   });
 
-  test('a refusal is told when the tokens are needed, not before', async () => {
-    const { state, window } = setUp();
-    state.refuse = true;
-    state.used = 90;
-    window.lookAhead();
-    await new Promise((resolve) => setImmediate(resolve));
-    window.lookAhead();
-    expect(state.asked).toHaveLength(1);
-    expect(window.cover(100)).toBeUndefined();
-    await expect(window.cover(101)).rejects.toThrow('refused');
-  });
+  const failed = () => new Promise((resolve) => setImmediate(resolve));
+
+  test.each(['insufficient_balance', 'account_cancelled'])(
+    'a refusal (%s) is told when the tokens are needed, not before, and nobody asks ahead again',
+    async (code) => {
+      const { state, window } = setUp();
+      state.refuse = code;
+      state.used = 90;
+      window.lookAhead();
+      await failed();
+      // Late, too.
+      state.now = 590_000;
+      window.lookAhead();
+      expect(state.asked).toHaveLength(1);
+      expect(window.cover(100)).toBeUndefined();
+      await expect(window.cover(101)).rejects.toThrow('refused');
+    },
+  );
+
+  test.each([10_000, 600_000])(
+    'billing that did not answer is asked again after a pause: deadline %d',
+    async (deadlineMs) => {
+      const { state, window } = setUp({ deadlineMs });
+      state.refuse = 'unavailable';
+      state.used = 90;
+      window.lookAhead();
+      await failed();
+      state.now = 1_999;
+      window.lookAhead();
+      expect(state.asked).toHaveLength(1);
+      state.now = 2_000;
+      state.refuse = undefined;
+      window.lookAhead();
+      expect(state.asked).toHaveLength(2);
+      await failed();
+      expect(window.cover(190)).toBeUndefined();
+    },
+  );
 
   test('a hold about to run out is extended though little was used', () => {
     const { state, window } = setUp({ deadlineMs: 10_000 });

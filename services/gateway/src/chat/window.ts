@@ -1,5 +1,7 @@
 // How many output tokens are held for a stream, and getting more before they run out.
-import type { UsageFigures } from '@meridian/contracts/billing.ts';
+import { insufficientBalance, type UsageFigures } from '@meridian/contracts/billing.ts';
+import { accountCancelled } from '@meridian/contracts/common.ts';
+import { errorCode } from '@meridian/kit/error-code.ts';
 import type { Hold } from '../metering/holds.ts';
 
 export type Window = {
@@ -12,6 +14,10 @@ export type Window = {
 // Asked for when a quarter of the window is left, so that a stream seldom waits.
 const askAt = 0.75;
 const beforeDeadlineMs = 30_000;
+/** After an attempt that billing did not answer; several fit in what is left before the deadline. */
+const pauseMs = 2_000;
+/** What will not be otherwise at the next chunk. */
+const lasting: readonly (string | undefined)[] = [insufficientBalance.code, accountCancelled.code];
 
 /** `limit`: the caller's own; once all of it is held for, the upstream keeps to it and nothing more is asked. */
 export const createWindow = (options: {
@@ -26,7 +32,7 @@ export const createWindow = (options: {
   const { hold, size, limit, soFar, used, now } = options;
   let covered = Math.min(size, limit ?? size);
   let extending: Promise<void> | undefined;
-  let refused = false;
+  let quietUntil = Number.NEGATIVE_INFINITY;
 
   const complete = () => limit !== undefined && covered >= limit;
 
@@ -53,13 +59,14 @@ export const createWindow = (options: {
   return {
     cover: (tokens) => (isCovered(tokens) ? undefined : coverLater(tokens)),
     lookAhead: () => {
-      if (extending || refused) return;
+      const at = now().getTime();
+      if (extending || at < quietUntil) return;
       const low = used() > covered - size * (1 - askAt) && !complete();
-      const late = hold.deadline().getTime() - now().getTime() < beforeDeadlineMs;
+      const late = hold.deadline().getTime() - at < beforeDeadlineMs;
       if (!low && !late) return;
-      extend(0).catch(() => {
+      extend(0).catch((error: unknown) => {
         // Met again, and then told, when the tokens are really needed; until then nobody is asked again at every chunk.
-        refused = true;
+        quietUntil = lasting.includes(errorCode(error)) ? Number.POSITIVE_INFINITY : now().getTime() + pauseMs;
       });
     },
   };

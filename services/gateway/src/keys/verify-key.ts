@@ -9,6 +9,8 @@ import { refuseKey } from './refuse-key.ts';
 export type KeyOwner = {
   readonly accountId: string;
   readonly keyId: string;
+  /** Of the changes of keys, as the verification saw them. */
+  readonly position: string;
   /** Every limit in force for the call; undefined: none is. */
   readonly rates?: readonly RateWindow[] | undefined;
   readonly reservedAt?: string | undefined;

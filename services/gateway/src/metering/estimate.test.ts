@@ -27,6 +27,15 @@ describe('the bound of a prompt', () => {
   });
 });
 
+test('the estimate of a prompt counts tools and schemas, and stays below the bound', () => {
+  const plain = promptTokensEstimate(prompt('hi'));
+  for (const more of [{ tools: ['x'.repeat(4_000)] }, { response_format: { schema: { title: 'x'.repeat(4_000) } } }]) {
+    const estimate = promptTokensEstimate({ ...prompt('hi'), ...more } as never);
+    expect(estimate).toBeGreaterThan(plain + 1_000);
+    expect(estimate).toBeLessThan(promptTokensBound({ ...prompt('hi'), ...more } as never));
+  }
+});
+
 describe('the meter of delivered output', () => {
   test('counts the larger of chunks and bytes / 4, and foretells one more', () => {
     const meter = createOutputMeter();

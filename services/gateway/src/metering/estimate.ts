@@ -24,9 +24,9 @@ export const promptTokensBound = (prompt: Prompt): number => {
   return Math.min(100_000_000, Buffer.byteLength(JSON.stringify(prompt)) + framing + perMediaPart * media);
 };
 
-/** Likely tokens of a prompt, for a stream that ended before the upstream reported them. Never above the bound. */
+/** Likely tokens of a prompt, tools and schemas too, for a stream that ended before the upstream reported them. Never above the bound. */
 export const promptTokensEstimate = (prompt: Prompt): number =>
-  Math.ceil(Buffer.byteLength(JSON.stringify(prompt.messages)) / bytesPerToken);
+  Math.ceil(Buffer.byteLength(JSON.stringify(prompt)) / bytesPerToken);
 
 const textBytes = (value: unknown): number => {
   if (typeof value === 'string') return Buffer.byteLength(value);

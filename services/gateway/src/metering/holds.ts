@@ -1,4 +1,5 @@
 // Money of one call: reserved before, extended while it streams, settled or given back once.
+import { mayBeHeld } from '@meridian/client/hold-end.ts';
 import {
   createHold,
   extendHold,
@@ -62,8 +63,8 @@ export const openHold = async (deps: HoldDeps, body: HoldRequest, closed: (token
   const { call, billingUrl: baseUrl, settlements } = deps;
   const { requestId } = body;
   const held = await call(createHold, { baseUrl, body, timeoutMs }).catch((err: unknown) => {
-    // Without an answer the hold may exist all the same: it is given back in any case.
-    if (['timeout', 'unreachable', 'bad_answer'].includes(codeOf(err))) void settlements.release(requestId);
+    // It may exist all the same: it is given back in any case.
+    if (mayBeHeld(err)) void settlements.release(requestId);
     return refuse(deps, err);
   });
   let deadline = new Date(held.body.deadline);

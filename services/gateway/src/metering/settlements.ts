@@ -1,5 +1,6 @@
 // Settling must not be lost: an attempt that fails is repeated in the background for a while. Should all fail, the hold expires at billing, which
 // then charges the last report.
+import { failureOfEnd, type HoldEnd } from '@meridian/client/hold-end.ts';
 import { releaseHold, settleHold, type UsageFigures } from '@meridian/contracts/billing.ts';
 import type { Core } from '@meridian/kit/run/platform.ts';
 
@@ -13,65 +14,74 @@ export type Settlements = {
 
 const timeoutMs = 5_000;
 
-/** Answers that no repetition changes. `not_found` of a release: the hold was never made. */
-const final = new Set(['not_found', 'request_mismatch', 'hold_not_open', 'invalid_input', 'region_mismatch']);
-
-const codeOf = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : '';
-
 export const createSettlements = (
   deps: Pick<Core, 'call' | 'log'> & {
     readonly billingUrl: string;
     /** Milliseconds before each repetition. */
     readonly pauses?: readonly number[];
-    /** Most settlements repeated at a time. */
+    /** Most settlements repeated at a time, and as many releases. */
     readonly maxPending?: number;
+    /** Told of every settlement that is left to the expiry of its hold. */
     readonly lost: () => void;
   },
 ): Settlements => {
   const { call, log, billingUrl: baseUrl } = deps;
+  // About 129 s in all, longer than an absent hold may appear (`mayAppearMs`).
   const pauses = deps.pauses ?? [200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000];
   const maxPending = deps.maxPending ?? 10_000;
-  const pending = new Set<Promise<void>>();
+  // Apart: while billing is away every refused call leaves a release, and those must not crowd out what was delivered.
+  const pending = { settle: new Set<Promise<void>>(), release: new Set<Promise<void>>() };
 
-  /** True when there is nothing left to do. */
-  const attempt = async (what: string, requestId: string, work: () => Promise<unknown>): Promise<boolean> => {
+  const giveUp = (what: HoldEnd, requestId: string, why: string): void => {
+    // Nothing was delivered under a hold that is released: its expiry gives back all of it.
+    if (what === 'settle') deps.lost();
+    log[what === 'settle' ? 'error' : 'warn']({ requestId }, `${what} given up: ${why}; the hold expires at billing`);
+  };
+
+  /** `absent`: billing knows no such hold, or not yet. */
+  const attempt = async (
+    what: HoldEnd,
+    requestId: string,
+    work: () => Promise<unknown>,
+  ): Promise<'done' | 'failed' | 'absent'> => {
     try {
       await work();
-      return true;
+      return 'done';
     } catch (err) {
-      const code = codeOf(err);
-      if (!final.has(code)) {
+      const failure = failureOfEnd(what, err);
+      if (failure === 'absent') return failure;
+      if (failure === 'failed') {
         log.warn({ err, requestId }, `${what} failed; it is repeated`);
-        return false;
+        return failure;
       }
       if (what === 'settle') {
         deps.lost();
         log.error({ err, requestId }, 'billing refuses to settle');
       }
-      return true;
+      return 'done';
     }
   };
 
-  const repeat = async (what: string, requestId: string, work: () => Promise<unknown>): Promise<void> => {
+  const repeat = async (what: HoldEnd, requestId: string, work: () => Promise<unknown>): Promise<void> => {
+    let last: Awaited<ReturnType<typeof attempt>> = 'failed';
     for (const pause of pauses) {
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      if (await attempt(what, requestId, work)) return;
+      // What is left after `drained` is billing's: it must not keep the process.
+      await new Promise((resolve) => setTimeout(resolve, pause).unref());
+      last = await attempt(what, requestId, work);
+      if (last === 'done') return;
     }
-    deps.lost();
-    log.error({ requestId }, `${what} given up; the hold expires at billing`);
+    if (last !== 'absent') giveUp(what, requestId, 'it failed again and again');
   };
 
-  const run = async (what: string, requestId: string, work: () => Promise<unknown>): Promise<void> => {
+  const run = async (what: HoldEnd, requestId: string, work: () => Promise<unknown>): Promise<void> => {
     const first = attempt(what, requestId, work);
-    const whole = first.then(async (done) => {
-      if (done) return;
-      if (pending.size <= maxPending) return repeat(what, requestId, work);
-      deps.lost();
-      log.error({ requestId }, `${what} given up: too many are pending; the hold expires at billing`);
+    const whole = first.then(async (outcome) => {
+      if (outcome === 'done') return;
+      if (pending[what].size <= maxPending) return repeat(what, requestId, work);
+      giveUp(what, requestId, 'too many are pending');
     });
-    pending.add(whole);
-    void whole.finally(() => pending.delete(whole));
+    pending[what].add(whole);
+    void whole.finally(() => pending[what].delete(whole));
     await first;
   };
 
@@ -85,7 +95,7 @@ export const createSettlements = (
     drained: async (ms) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, ms);
-      await Promise.race([Promise.all(pending), promise]);
+      await Promise.race([Promise.all([...pending.settle, ...pending.release]), promise]);
       clearTimeout(timer);
     },
   };

@@ -1,12 +1,13 @@
 // The signed-in account, and its security e-mail for billing.
 import { accountCancelled, notFound, unauthenticated } from '@meridian/contracts/common.ts';
 import { changeProfile, getAccount, getSecurityEmail, listSecurityLog } from '@meridian/contracts/identity.ts';
+import { pageFrom, readCursor } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { openContacts } from '../contacts/contact.store.ts';
 import { maskContact } from '../contacts/contact.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { pageFrom, readCursor } from '../page-cursor.ts';
+import { logPlace } from '../security-log/log-place.ts';
 import { securityLogOf } from '../security-log/security-log.store.ts';
 import { findAccount, lockStatus } from './account.store.ts';
 import { openProfile, setProfile } from './profile.ts';
@@ -45,9 +46,9 @@ export const accountRoutes = (deps: IdentityDeps): void => {
   });
 
   route(deps.publicServer, listSecurityLog, async ({ auth, query }) => {
-    const after = readCursor(query.cursor, /^[0-9]{1,19}$/);
+    const after = readCursor(logPlace, query.cursor);
     const found = await securityLogOf(db.read, auth.accountId, { after, limit: query.limit + 1 });
-    const { rows, next } = pageFrom(found, query.limit, (row) => ({ at: row.at, id: String(row.id) }));
+    const { rows, next } = pageFrom(found, query.limit, logPlace, (row) => ({ at: row.at, id: String(row.id) }));
     return {
       status: 200,
       body: {

@@ -9,6 +9,7 @@ import type { IdentityDeps } from '../deps.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProvenAgain } from '../sessions/assert-proven.ts';
 import { endSessionsOf } from '../sessions/session.store.ts';
+import { assertNotFrozen } from './assert-not-frozen.ts';
 import { insertCancellation, markFenced } from './cancellation.store.ts';
 import { fenceDeadlineMs, participants } from './cancellation.ts';
 import { drawReceiptToken, hashReceiptToken, sealAccount } from './receipt.ts';
@@ -90,6 +91,7 @@ export const cancelAccount = async (
   const { accountId, sessionId, codeId } = command;
   // Waits for sign-ins and refreshes under way; whatever comes after them reads `closing`.
   if ((await lockStatus(tx, accountId, 'update')) !== 'active') return { outcome: 'already_closing' };
+  await assertNotFrozen(tx, deps, accountId);
   if (codeId === undefined) await assertProvenAgain(tx, deps, { accountId, sessionId });
   else if (!(await consumeCode(tx, codeId, 'reauthenticate', deps.now()))) return { outcome: 'code_used' };
   return { outcome: 'closing', ...(await closeAccount(tx, deps, command)) };

@@ -10,6 +10,18 @@ export const fenceDeadlineMs = 5_000;
 /** A cancellation that has not ended after this long needs a person. */
 export const overdueMs = 24 * 3_600_000;
 
+/** No account is cancelled for this long after its credentials changed. */
+export const freezeMs = 24 * 3_600_000;
+
+/** Until when the account cannot be cancelled; undefined: it can. */
+export const frozenUntil = (
+  { restrictedUntil, credentialsChanged }: { restrictedUntil: Date | null; credentialsChanged: Date | null },
+  now: Date,
+): Date | undefined => {
+  const until = Math.max(restrictedUntil?.getTime() ?? 0, (credentialsChanged?.getTime() ?? -freezeMs) + freezeMs);
+  return until > now.getTime() ? new Date(until) : undefined;
+};
+
 const schedule = [1_000, 5_000, 30_000, 120_000, 600_000] as const;
 /** Wait before the next attempt, given how many there were. */
 export const fenceBackOffMs = (attempts: number): number =>

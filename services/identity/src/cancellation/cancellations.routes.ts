@@ -9,6 +9,7 @@ import {
   reauthenticationRequired,
 } from '@meridian/contracts/identity.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import { refuseForeign } from '@meridian/kit/http/region-wall.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { checkCode } from '../codes/check-code.ts';
 import { codeBelongsTo } from '../codes/code.store.ts';
@@ -17,12 +18,14 @@ import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { secondFactorsOf } from '../factors/factor.store.ts';
 import { assertProven, assertProvenAgain } from '../sessions/assert-proven.ts';
+import { assertNotFrozen } from './assert-not-frozen.ts';
 import { cancelAccount as cancel } from './cancel-account.ts';
 import { consequencesOf, participants } from './cancellation.ts';
 import { readCancellation } from './cancellation-status.ts';
 import { versionOf } from './consequences-version.ts';
 import { driveFences } from './drive-fences.ts';
 import { askForStanding } from './participants.ts';
+import { regionOfReceiptToken } from './receipt.ts';
 
 export const cancellationRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db } = deps;
@@ -43,11 +46,13 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, cancelAccount, async ({ auth, body, ip }) => {
     const { codeId, code } = body;
+    if (codeId !== undefined) deps.wall(codeId);
     if ((codeId === undefined) !== (code === undefined))
       return fail(codeInvalid, { detail: 'Send codeId and code together, or neither after a fresh proof' });
-    if (codeId !== undefined) deps.wall(codeId);
     const { accountId } = auth;
     const network = networkOf(ip);
+    // Here, so that no proof is used up; and again by the use case, which holds the account's row.
+    await db.transaction((tx) => assertNotFrozen(tx, deps, accountId));
     // With a second factor on, messages alone must not be enough to end the account.
     if ((await secondFactorsOf(db.read, accountId)).length > 0)
       await db.transaction((tx) => assertProven(tx, deps, auth));
@@ -80,6 +85,7 @@ export const cancellationRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, getCancellation, async ({ body }) => {
+    refuseForeign(deps.region.id, regionOfReceiptToken(body.receiptToken), deps.region.directory);
     const cancellation = await readCancellation(db.read, body.receiptToken);
     return { status: 200, body: cancellation ?? fail(notFound, { detail: 'No cancellation has this receipt token' }) };
   });

@@ -1,6 +1,7 @@
 // Deletes what identity holds of an account. Deleting the account's key makes its sealed contacts unreadable in every backup, too.
 import type { RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
 import { eraseStoredAnswers } from '@meridian/kit/account/erasure.ts';
+import { addMonths } from '@meridian/kit/add-months.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { deleteCodesOf } from '../codes/code.store.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
@@ -8,7 +9,8 @@ import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { releaseLogins } from '../logins/remove-login.ts';
 import { eraseRecoveries } from '../recovery/erase-recoveries.ts';
-import { countSecurityLogOf, keptUntil } from '../security-log/security-log.store.ts';
+import { countSecurityLogOf } from '../security-log/security-log.store.ts';
+import { countStaffActionsOn } from '../staff/staff.store.ts';
 
 export type Erasure = { readonly erased: Record<string, number>; readonly retained: RetainedClass[] };
 
@@ -21,6 +23,8 @@ export const eraseIdentity = async (
   accountId: string,
 ): Promise<Erasure> => {
   const now = deps.now();
+  // While its tickets are there, which staff decided by their own ids.
+  const audited = await countStaffActionsOn(tx, accountId);
   // While the account's key can still open what must be ended at the providers.
   const logins = await releaseLogins(tx, deps, accountId);
   const indexes = await blindIndexesOf(tx, accountId);
@@ -38,9 +42,9 @@ export const eraseIdentity = async (
   await tx.deleteFrom('account_fence').where('account_id', '=', accountId).execute();
   const accounts = await count(tx.deleteFrom('account').where('id', '=', accountId));
   const answers = await eraseStoredAnswers(tx, accountId);
-  const logged = await countSecurityLogOf(tx, accountId);
+  const kept = { security_log: await countSecurityLogOf(tx, accountId), staff_audit: audited };
   const { months, basis } = deps.region.profile.retention.securityLog;
-  const until = keptUntil(now, months).toISOString().slice(0, 10);
+  const until = addMonths(now, months).toISOString().slice(0, 10);
   return {
     erased: {
       accounts,
@@ -58,6 +62,8 @@ export const eraseIdentity = async (
       known_devices: devices,
       ...answers,
     },
-    retained: logged > 0 ? [{ class: 'security_log', count: logged, basis, until }] : [],
+    retained: Object.entries(kept).flatMap(([name, rows]) =>
+      rows > 0 ? [{ class: name, count: rows, basis, until }] : [],
+    ),
   };
 };

@@ -48,7 +48,13 @@ export const personalTables: readonly PersonalTable[] = [
     fate: 'kept',
     why: 'legal period of the profile, named in the receipt',
   },
-  { table: 'account_tombstone', column: 'account_id', fate: 'kept', why: 'stops late events; id and counts only' },
+  {
+    table: 'staff_audit',
+    column: 'subject',
+    fate: 'kept',
+    why: 'what staff did, and why: the same period, named in the receipt; nothing of it can be deleted before',
+  },
+  { table: 'account_tombstone', column: 'account_id', fate: 'kept', why: 'stops late events; id and day only' },
   { table: 'account_sequence', column: 'account_id', fate: 'kept', why: 'numbers of events must never be used twice' },
   { table: 'inbox_sequence', column: 'account_id', fate: 'kept', why: 'detects repeated and missing events' },
   {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { accountErased, type RetainedClass } from '@meridian/contracts/events/lifecycle.ts';
 import { writeTombstone } from '@meridian/kit/account/tombstone.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
+import { newTimelessId } from '@meridian/kit/ids.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { lockSaga, markErased, setErased, stepsOf } from './cancellation.store.ts';
@@ -17,6 +18,15 @@ export type ServiceErased = {
   readonly retained: readonly RetainedClass[];
   readonly causationId: string;
 };
+
+/** The tombstone names the account: no saga, moment or counts in it that the receipt, which lies beside it for good, could be found by. */
+const entomb = (tx: Tx<IdentitySchema>, { region, now }: Pick<IdentityDeps, 'region' | 'now'>, accountId: string) =>
+  writeTombstone(tx, {
+    accountId,
+    sagaId: newTimelessId('sag', region.id),
+    erasedAt: new Date(now().toISOString().slice(0, 10)),
+    receipt: { erased: {}, retained: [] },
+  });
 
 /** Idempotent. Answers of a service about another account than the saga's, or before all fences stand, change nothing. */
 export const recordErasure = async (
@@ -37,6 +47,6 @@ export const recordErasure = async (
   const own = await eraseIdentity(tx, deps, accountId);
   await markErased(tx, sagaId, { service: 'identity', ...own, now });
   await setErased(tx, sagaId, `sub_${randomUUID()}`, now);
-  await writeTombstone(tx, { accountId, sagaId, erasedAt: now, receipt: own });
+  await entomb(tx, deps, accountId);
   await deps.publish(tx, accountErased, { accountId, data: { sagaId, service: 'identity', ...own }, causationId });
 };

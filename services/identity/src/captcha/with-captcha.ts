@@ -1,7 +1,7 @@
 // What strangers may do so often without a captcha and, once they have solved one, up to the limits that hold for everybody.
 import type { Tx } from '@meridian/kit/db/database.ts';
-import { reserve } from '../codes/limit.store.ts';
-import type { Rule } from '../codes/limits.ts';
+import { bookAll, lockUsed } from '../codes/limit.store.ts';
+import { type Rule, waitOf } from '../codes/limits.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { assertSolved } from './captcha.ts';
@@ -25,7 +25,7 @@ export const withCaptcha = async <T extends { readonly outcome: string }>(
 
 /**
  * Books `rules` in this transaction, behind the gates where nobody has been shown to be a person: a burst of requests cannot all look before the first
- * of them is counted. Answers the seconds to wait, or "captcha"; undefined: booked.
+ * of them is counted. A gate that does not only look is booked by what passes through it. Answers the seconds to wait, or "captcha"; undefined: booked.
  */
 export const reserveBehind = async (
   tx: Tx<IdentitySchema>,
@@ -36,7 +36,10 @@ export const reserveBehind = async (
     now,
   }: { personShown: boolean; gates: readonly Rule[]; rules: readonly Rule[]; now: Date },
 ): Promise<number | 'captcha' | undefined> => {
-  const peeks = gates.map((gate) => ({ ...gate, peek: true as const }));
-  if (!personShown && (await reserve(tx, peeks, now)) !== undefined) return 'captcha';
-  return reserve(tx, rules, now);
+  const met = personShown ? [] : gates;
+  const used = await lockUsed(tx, [...met, ...rules], now);
+  if (waitOf(met, used, now) !== undefined) return 'captcha';
+  const wait = waitOf(rules, used, now);
+  if (wait === undefined) await bookAll(tx, [...met, ...rules], now);
+  return wait;
 };

@@ -3,7 +3,7 @@ import { codeInvalid, codeLimitReached } from '@meridian/contracts/identity.ts';
 import type { Database } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { Now } from '@meridian/kit/ids.ts';
-import { accountOfIndex } from '../contacts/contact.store.ts';
+import { findOwner } from '../contacts/contact.store.ts';
 import { sameText } from '../crypto/mac.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
@@ -35,31 +35,30 @@ export const checkCode = async (
     code: string;
     network: string;
     accountId?: string;
+    /** The code stands under a login that waits for its phone, not under an account. */
+    bindingId?: string;
   },
 ): Promise<void> => {
-  const { codeId, purpose, identifierHashes, code, network, accountId } = command;
+  const { codeId, purpose, identifierHashes, code, network, accountId, bindingId } = command;
   const now = deps.now();
-  // A failure is booked before the comparison and taken back after a right code: concurrent tries cannot overrun the budget.
-  const tried = await deps.db.transaction(async (tx) => {
-    const raised = await raiseTries(tx, { codeId, purpose, identifierHashes, now, accountId });
-    if (raised === undefined) return undefined;
-    const rule = failureRule(deps.codeSecrets, raised.identifierHash);
-    return { raised, rule, retryAfter: await reserve(tx, [rule], now) };
-  });
-  if (tried?.retryAfter !== undefined)
-    return fail(codeLimitReached, {
-      retryAfter: tried.retryAfter,
-      detail: 'Too many wrong tries; wait, then ask for a new code',
-    });
-  const right = sameText(tried?.raised.codeHash ?? '', deps.codeSecrets.codeHash(codeId, code));
-  if (tried !== undefined && right) {
+  const raised = await deps.db.transaction((tx) =>
+    raiseTries(tx, { codeId, purpose, identifierHashes, now, accountId: accountId ?? bindingId }),
+  );
+  const rule = raised && failureRule(deps.codeSecrets, raised.identifierHash);
+  // A failure is booked before the comparison and taken back after a right code: concurrent tries cannot overrun the budget. Not in the
+  // transaction that holds the code's row: a new code for the identifier locks the limit first, then the row.
+  const retryAfter = rule && (await deps.db.transaction((tx) => reserve(tx, [rule], now)));
+  if (retryAfter !== undefined)
+    return fail(codeLimitReached, { retryAfter, detail: 'Too many wrong tries; wait, then ask for a new code' });
+  const right = sameText(raised?.codeHash ?? '', deps.codeSecrets.codeHash(codeId, code));
+  if (rule !== undefined && right) {
     deps.codesVerified(purpose);
-    return refund(deps.db.read, tried.rule, now);
+    return refund(deps.db.read, rule, now);
   }
   // Of a code that was never sent there is nothing to tell, and anonymous requests must not fill a log that cannot be emptied.
-  if (tried !== undefined)
+  if (raised !== undefined)
     await deps.db.transaction(async (tx) => {
-      const owner = accountId ?? (await accountOfIndex(tx, tried.raised.identifierHash));
+      const owner = accountId ?? (await findOwner(tx, raised.identifierHash))?.accountId;
       await appendSecurityLog(tx, { at: now, kind: 'code_wrong', network, ...(owner && { accountId: owner }) });
     });
   return fail(codeInvalid, { detail: 'Ask for a new code if this one was used, has expired or was tried 5 times' });

@@ -6,7 +6,7 @@ export type CodeSecrets = {
   /** The blind index of an identifier: the same for contacts and codes. `account` stands for an account named by its id. */
   readonly identifierHash: (kind: 'phone' | 'email' | 'account', value: string) => string;
   /** Scope of a limit on an identifier; not the blind index, so that counts cannot be joined to contacts. */
-  readonly identifierScope: (what: 'send' | 'fail' | 'password', identifierHash: string) => string;
+  readonly identifierScope: (what: 'send' | 'fail' | 'password' | 'real-name', identifierHash: string) => string;
   readonly networkScope: (network: string, what?: 'codes' | 'sign-ins') => string;
   readonly accountScope: (what: 'bind' | 'new-device' | 'notices', accountId: string) => string;
   /** Bound to the id: a hash cannot be moved to another code. */

@@ -18,13 +18,17 @@ export type CodeSender = {
   readonly close: () => void;
 };
 
-/** `reason` is the provider's own short word, e.g. "isv.BUSINESS_LIMIT_CONTROL"; it never holds the recipient. */
+/**
+ * `reason` is the provider's own short word, e.g. "isv.BUSINESS_LIMIT_CONTROL"; it never holds the recipient. `unanswered`: a message that costs
+ * reached the provider, who may have sent it all the same.
+ */
 export class SendError extends Error {
-  readonly code = 'code_not_sent';
+  readonly code: 'code_not_sent' | 'code_unanswered';
   readonly reason: string;
-  constructor(reason: string, options?: ErrorOptions) {
+  constructor(reason: string, { unanswered = false, ...options }: ErrorOptions & { unanswered?: boolean } = {}) {
     super(`the provider did not take the message: ${reason}`, options);
     this.name = 'SendError';
+    this.code = unanswered ? 'code_unanswered' : 'code_not_sent';
     this.reason = reason;
   }
 }

@@ -67,10 +67,9 @@ export const raiseTries = async (
     accountId?: string | undefined;
   },
 ): Promise<Raised> => {
-  if (identifierHashes.length === 0) return undefined;
   const row = await usable(tx, codeId, purpose, now)
     .where('attempts', '<', maxTries)
-    .where('identifier_hash', 'in', identifierHashes)
+    .where((e) => e('identifier_hash', '=', e.fn.any(e.val([...identifierHashes]))))
     .where('account_id', accountId === undefined ? 'is' : '=', accountId ?? null)
     .set((e) => ({ attempts: e('attempts', '+', 1) }))
     .returning(['code_hash', 'identifier_hash'])

@@ -1,6 +1,7 @@
 // One-time codes: their life and limits.
 
-export type CodePurpose = 'login' | 'reauthenticate' | 'bind' | 'recover';
+export const codePurposes = ['login', 'reauthenticate', 'bind', 'recover'] as const;
+export type CodePurpose = (typeof codePurposes)[number];
 
 /** OWASP ASVS 6.5.5 allows an out-of-band code 10 minutes. */
 export const codeLifeMs = 5 * 60_000;

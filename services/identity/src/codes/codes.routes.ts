@@ -4,7 +4,6 @@ import { route } from '@meridian/kit/http/route.ts';
 import { withCaptcha } from '../captcha/with-captcha.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { acceptIdentifier } from './accept-identifier.ts';
-import { networkOf } from './network.ts';
 import { refuseLimited } from './refuse-limited.ts';
 import { sendCode as send } from './send-code.ts';
 
@@ -15,9 +14,7 @@ export const codeRoutes = (deps: IdentityDeps): void => {
   route(publicServer, sendCode, async ({ body, ip }) => {
     const identifier = acceptIdentifier(region.profile.registration, body.identifier);
     const attempt = (personShown: boolean) =>
-      db.transaction((tx) =>
-        send(tx, sendDeps, { identifier, purpose: body.purpose, network: networkOf(ip), personShown }),
-      );
+      db.transaction((tx) => send(tx, sendDeps, { identifier, purpose: body.purpose, ip, personShown }));
     const sent = await withCaptcha(deps, body.captchaToken, attempt);
     if (sent.outcome === 'limited') return refuseLimited(deps, sent);
     const { codeId, expiresAt, resendAfter, message } = sent;

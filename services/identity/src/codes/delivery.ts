@@ -1,4 +1,5 @@
 // Hands codes to their senders after the answer was decided: sending neither delays nor changes it.
+import { setImmediate } from 'node:timers/promises';
 import { errorCode } from '@meridian/kit/error-code.ts';
 import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import type { Metrics } from '@meridian/kit/telemetry/metrics.ts';
@@ -9,11 +10,14 @@ import type { CodeMessage, CodeSender, NoticeMessage } from './code-sender.ts';
 /** Messages on their way at once. A provider that hangs must not fill the memory. */
 const maxInFlight = 200;
 
+/** `unanswered`: it may have been sent all the same. */
+export type NoticeOutcome = 'taken' | 'refused' | 'unanswered';
+
 export type Delivery = {
   /** Never throws and never waits. */
   readonly hand: (method: LoginMethod, message: CodeMessage) => void;
-  /** Whether a provider took the message; never throws. */
-  readonly notify: (method: LoginMethod, message: NoticeMessage) => Promise<boolean>;
+  /** What became of the message at its provider; never throws. */
+  readonly notify: (method: LoginMethod, message: NoticeMessage) => Promise<NoticeOutcome>;
   /** Resolves when nothing is on its way any more. */
   readonly stop: () => Promise<void>;
 };
@@ -49,18 +53,21 @@ export const createDelivery = (deps: {
         log.error({ method, codeId: message.codeId }, 'a code was dropped: too many are on their way');
         return;
       }
-      const one = send(method, message).finally(() => running.delete(one));
+      // What a sender does before it first waits would delay the answer, and tell a message from none.
+      const one = setImmediate()
+        .then(() => send(method, message))
+        .finally(() => running.delete(one));
       running.add(one);
     },
     notify: async (method, message) => {
       const sender = senders[method];
-      if (sender === undefined) return false;
+      if (sender === undefined) return 'refused';
       return sender.notify(message).then(
-        () => true,
+        () => 'taken',
         (error: unknown) => {
           // Not the error itself: a provider's words may quote the recipient.
           log.warn({ method, code: errorCode(error) }, 'a provider did not take a notice');
-          return false;
+          return errorCode(error) === 'code_unanswered' ? 'unanswered' : 'refused';
         },
       );
     },

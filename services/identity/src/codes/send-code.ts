@@ -10,13 +10,11 @@ import { type CodePurpose, codeLifeMs } from './code.ts';
 import { type CodeSecrets, drawCode } from './code-secrets.ts';
 import { reserve } from './limit.store.ts';
 import { bindWindows, failureWindows, type Rule, slotOf, type Window } from './limits.ts';
+import { type PlaceLimits, placeRules, sendGates } from './place-rules.ts';
 
-export type SendLimits = {
+export type SendLimits = PlaceLimits & {
   readonly resendSeconds: number;
   readonly identifier: readonly Window[];
-  readonly network: readonly Window[];
-  /** Sends of one network without a captcha. */
-  readonly beforeCaptcha: readonly Window[];
   readonly total: readonly Window[];
 };
 export type SendCodeDeps = {
@@ -63,22 +61,22 @@ export const sendCode = async (
   command: {
     identifier: Accepted;
     purpose: CodePurpose;
-    network: string;
+    /** Of whoever asks. */
+    ip: string;
     /** A signed-in person asks, or a captcha was solved. */
     personShown: boolean;
     accountId?: string;
   },
 ): Promise<Gated<SentCode>> => {
-  const { identifier, purpose, network } = command;
+  const { identifier, purpose, ip } = command;
   const now = deps.now();
   const identifierHash = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
   const own = sendRule(deps, identifierHash);
-  const place = { scope: deps.codeSecrets.networkScope(network), slotSeconds: 60 };
   const total = totalRule(deps.sendLimits);
   const rules: Rule[] = [
     own,
     { ...failureRule(deps.codeSecrets, identifierHash), peek: true },
-    { ...place, windows: deps.sendLimits.network },
+    ...placeRules(deps, ip),
     total,
   ];
   if (command.accountId !== undefined)
@@ -87,7 +85,7 @@ export const sendCode = async (
       slotSeconds: 1,
       windows: bindWindows,
     });
-  const gates = [{ ...place, windows: deps.sendLimits.beforeCaptcha }];
+  const gates = sendGates(deps, ip);
   const retryAfter = await reserveBehind(tx, { personShown: command.personShown, gates, rules, now });
   if (retryAfter === 'captcha') return { outcome: 'captcha_required' };
   if (retryAfter !== undefined)

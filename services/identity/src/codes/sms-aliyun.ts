@@ -1,8 +1,9 @@
 // Text messages by Aliyun Dysmsapi, action SendSms (2017-05-25): https://help.aliyun.com/document_detail/419273.html
 import { randomUUID } from 'node:crypto';
 import { signAcs3 } from '@meridian/kit/aliyun/acs3.ts';
+import { errorCode } from '@meridian/kit/error-code.ts';
 import type { Now } from '@meridian/kit/ids.ts';
-import { type Dispatcher, request } from 'undici';
+import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { type CodeSender, SendError } from './code-sender.ts';
 
@@ -15,10 +16,20 @@ export type SmsOptions = {
   /** With one variable, `text`. */
   readonly noticeTemplate: string;
   readonly now: Now;
-  readonly dispatcher?: Dispatcher;
 };
 
 const timeoutMs = 5_000;
+/** Sooner, so that a provider that cannot be reached is told from one that only answers late. */
+const connectMs = 2_500;
+/** Of a connection that was never made: nothing was sent. */
+const notReached = new Set([
+  'ECONNREFUSED',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 const answer = z.looseObject({ Code: z.string().max(200) });
 
 /** Numbers of the mainland go without "+86": https://help.aliyun.com/document_detail/419273.html, PhoneNumbers. */
@@ -26,6 +37,7 @@ const withoutCountry = (number: string) => number.replace(/^\+86/, '').replace(/
 
 export const createSmsSender = (options: SmsOptions): CodeSender => {
   const url = new URL('/', options.endpoint);
+  const dispatcher = new Agent({ connect: { timeout: connectMs } });
   const post = async (form: string) => {
     const headers = signAcs3({
       method: 'POST',
@@ -46,7 +58,7 @@ export const createSmsSender = (options: SmsOptions): CodeSender => {
       headers,
       body: form,
       signal: AbortSignal.timeout(timeoutMs),
-      ...(options.dispatcher && { dispatcher: options.dispatcher }),
+      dispatcher,
     });
     return answer.parse(JSON.parse((await body.text()).slice(0, 65_536)));
   };
@@ -60,13 +72,13 @@ export const createSmsSender = (options: SmsOptions): CodeSender => {
       OutId: outId,
     }).toString();
     const { Code } = await post(form).catch((cause: unknown) => {
-      throw new SendError('no_usable_answer', { cause });
+      throw new SendError('no_usable_answer', { cause, unanswered: !notReached.has(errorCode(cause) ?? '') });
     });
     if (Code !== 'OK') throw new SendError(Code);
   };
   return {
     send: ({ to, code, codeId }) => sms(to, options.template, { code }, codeId),
     notify: ({ to, text, id }) => sms(to, options.noticeTemplate, { text }, id),
-    close: () => undefined,
+    close: () => void dispatcher.close(),
   };
 };

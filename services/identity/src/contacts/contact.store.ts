@@ -9,8 +9,13 @@ type Transaction = Tx<IdentitySchema>;
 export const indexIsTaken = async (tx: Transaction, blindIndex: string): Promise<boolean> =>
   (await tx.selectFrom('contact').select('id').where('blind_index', '=', blindIndex).executeTakeFirst()) !== undefined;
 
-const ownerOf = (db: Transaction, blindIndex: string) =>
-  db.selectFrom('contact').select('account_id').where('blind_index', '=', blindIndex).executeTakeFirst();
+/** Whose address it is at this moment, for what holds on to nothing: where a message goes, and logs. Nobody outside may learn it. */
+export const findOwner = (db: Kysely<IdentitySchema> | Transaction, blindIndex: string) =>
+  db
+    .selectFrom('contact')
+    .select(['account_id as accountId', 'id as contactId'])
+    .where('blind_index', '=', blindIndex)
+    .executeTakeFirst();
 
 /** The account that owns the identifier, its row locked against a cancellation and a change of credentials until the transaction ends. */
 export const lockOwner = async (
@@ -24,14 +29,11 @@ export const lockOwner = async (
     .where('contact.blind_index', '=', blindIndex)
     .forShare('account')
     .executeTakeFirst();
-  if (found === undefined) return undefined;
-  // Whoever held the row may have taken the address from the account meanwhile: only a statement that began after the lock sees it.
-  return (await ownerOf(tx, blindIndex))?.account_id === found.accountId ? found : undefined;
+  // Whoever held the row may have taken the address from the account meanwhile: only a statement that began after the lock sees it. It runs
+  // for addresses that nobody has, too: how long an answer takes must not tell.
+  const owner = await findOwner(tx, blindIndex);
+  return owner?.accountId === found?.accountId ? found : undefined;
 };
-
-/** Whose address it is, for a log; nobody outside may learn it. */
-export const accountOfIndex = async (tx: Transaction, blindIndex: string): Promise<string | undefined> =>
-  (await ownerOf(tx, blindIndex))?.account_id;
 
 /** False when another account has the identifier: the unique index decides between two registrations. */
 export const insertContactIfFree = async (
@@ -65,6 +67,22 @@ export const blindIndexesOf = async (db: Kysely<IdentitySchema> | Transaction, a
   (await db.selectFrom('contact').select('blind_index').where('account_id', '=', accountId).execute()).map(
     (c) => c.blind_index,
   );
+
+/** Since when the account has had the address that a code was sent to. */
+export const contactBoundAt = async (
+  db: Kysely<IdentitySchema> | Transaction,
+  accountId: string,
+  codeId: string,
+): Promise<Date | undefined> =>
+  (
+    await db
+      .selectFrom('code')
+      .innerJoin('contact', 'contact.blind_index', 'code.identifier_hash')
+      .select('verified_at')
+      .where('code.id', '=', codeId)
+      .where('contact.account_id', '=', accountId)
+      .executeTakeFirst()
+  )?.verified_at;
 
 /** False when the account has no such contact. */
 export const deleteContact = async (tx: Transaction, accountId: string, contactId: string): Promise<boolean> => {

@@ -19,15 +19,11 @@ export const contactRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, sendContactCode, async ({ auth, body, ip }) => {
     const identifier = acceptIdentifier(registration, body.identifier);
-    const sent = await db.transaction(async (tx) => {
-      await assertProven(tx, deps, auth);
-      const { accountId } = auth;
-      return sendCode(
-        tx,
-        { ...deps, region: region.id },
-        { identifier, purpose: 'bind', network: networkOf(ip), personShown: true, accountId },
-      );
-    });
+    const { accountId } = auth;
+    // In a transaction of its own: whoever counts under limits holds no row that another waits for while holding a limit.
+    await db.transaction((tx) => assertProven(tx, deps, auth));
+    const command = { identifier, purpose: 'bind', ip, personShown: true, accountId } as const;
+    const sent = await db.transaction((tx) => sendCode(tx, { ...deps, region: region.id }, command));
     // A person who is signed in has been shown.
     if (sent.outcome === 'captcha_required') return fail(captchaRequired);
     if (sent.outcome === 'limited') return refuseLimited(deps, sent);

@@ -68,7 +68,7 @@ export type IdentitySchema = KitSchema &
       /** Time step of the last code that was used: none works twice. */
       last_step: Generated<bigint>;
     };
-    recovery_code: { account_id: string; code_hash: string; used_at: Date | null };
+    recovery_code: { account_id: string; code_hash: string; drawn_at: Date; used_at: Date | null };
     pending_sign_in: {
       challenge_hash: string;
       account_id: string;
@@ -87,7 +87,6 @@ export type IdentitySchema = KitSchema &
       credential_id: string;
       public_key: Buffer;
       counter: bigint;
-      transports: string[];
       name: string;
       created_at: Date;
       last_used_at: Date | null;
@@ -104,6 +103,7 @@ export type IdentitySchema = KitSchema &
       language: 'zh-CN' | 'en';
       happened_at: Date;
       attempts: Generated<number>;
+      unanswered: Generated<number>;
       next_attempt_at: Date;
     };
     limit_count: { scope: string; slot: Date; count: number };

@@ -4,6 +4,8 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import { reserveBehind, withCaptcha } from '../captcha/with-captcha.ts';
 import { refund } from '../codes/limit.store.ts';
 import { passwordCeiling, passwordWindows, type Rule, signInWindows } from '../codes/limits.ts';
+import { networkOf } from '../codes/network.ts';
+import { networkGate, placeRules } from '../codes/place-rules.ts';
 import type { IdentityDeps } from '../deps.ts';
 
 /**
@@ -13,30 +15,30 @@ import type { IdentityDeps } from '../deps.ts';
  */
 export const bookPasswordTry = async (
   deps: IdentityDeps,
-  { blindIndex, network, captchaToken }: { blindIndex: string; network: string; captchaToken: string | undefined },
+  { blindIndex, ip, captchaToken }: { blindIndex: string; ip: string; captchaToken: string | undefined },
 ): Promise<() => Promise<void>> => {
-  const { db, codeSecrets, sendLimits } = deps;
+  const { db, codeSecrets } = deps;
   const at = deps.now();
   const own: Rule = {
     scope: codeSecrets.identifierScope('password', blindIndex),
     slotSeconds: 1,
     windows: passwordCeiling,
   };
-  const place: Rule = { scope: codeSecrets.networkScope(network), slotSeconds: 60, windows: sendLimits.network };
-  const all: Rule = { scope: codeSecrets.networkScope(network, 'sign-ins'), slotSeconds: 60, windows: signInWindows };
-  const gates: Rule[] = [
-    { ...own, windows: passwordWindows },
-    { ...place, windows: sendLimits.beforeCaptcha },
-  ];
+  const places = placeRules(deps, ip);
+  const all: Rule = {
+    scope: codeSecrets.networkScope(networkOf(ip), 'sign-ins'),
+    slotSeconds: 60,
+    windows: signInWindows,
+  };
+  const gates: Rule[] = [{ ...own, windows: passwordWindows, peek: true }, networkGate(deps, ip)];
   const { wait } = await withCaptcha(deps, captchaToken, async (personShown) => {
     const answer = await db.transaction((tx) =>
-      reserveBehind(tx, { personShown, gates, rules: [own, place, all], now: at }),
+      reserveBehind(tx, { personShown, gates, rules: [own, ...places, all], now: at }),
     );
     return answer === 'captcha' ? { outcome: 'captcha_required' } : { outcome: 'booked', wait: answer };
   });
   if (wait !== undefined) fail(codeLimitReached, { retryAfter: wait, detail: 'Too many tries; wait' });
   return async () => {
-    await refund(db.read, own, at);
-    await refund(db.read, place, at);
+    for (const rule of [own, ...places]) await refund(db.read, rule, at);
   };
 };

@@ -92,6 +92,7 @@ export const confirmTotp = async (
     tx,
     accountId,
     codes.map((one) => deps.factorHash(accountId, one)),
+    deps.now(),
   );
   await seal(tx, deps, command, 'totp_on');
   return codes;

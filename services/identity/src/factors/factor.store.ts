@@ -33,6 +33,10 @@ export const totpOf = (db: Reader, accountId: string) =>
     .where('totp.account_id', '=', accountId)
     .executeTakeFirst();
 
+export const totpBoundAt = async (db: Reader, accountId: string): Promise<Date | null | undefined> =>
+  (await db.selectFrom('totp').select('confirmed_at').where('account_id', '=', accountId).executeTakeFirst())
+    ?.confirmed_at;
+
 /** What a sign-in must be completed with; empty where no second factor is on. */
 export const secondFactorsOf = async (
   db: Reader,
@@ -87,21 +91,28 @@ export const useStep = async (tx: Transaction, accountId: string, step: number):
       .executeTakeFirst()
   ).numUpdatedRows === 1n;
 
-export const deleteTotp = async (tx: Transaction, accountId: string): Promise<boolean> => {
-  return (await tx.deleteFrom('totp').where('account_id', '=', accountId).executeTakeFirst()).numDeletedRows === 1n;
-};
+/** False where none is on: a set-up that was never confirmed is none, and proves nothing. */
+export const deleteTotp = async (tx: Transaction, accountId: string): Promise<boolean> =>
+  (await tx.deleteFrom('totp').where('account_id', '=', accountId).where('sealed', 'is not', null).executeTakeFirst())
+    .numDeletedRows === 1n;
 
 export const replaceRecoveryCodes = async (
   tx: Transaction,
   accountId: string,
   hashes: readonly string[],
+  now: Date,
 ): Promise<void> => {
   await tx.deleteFrom('recovery_code').where('account_id', '=', accountId).execute();
   await tx
     .insertInto('recovery_code')
-    .values(hashes.map((code_hash) => ({ account_id: accountId, code_hash })))
+    .values(hashes.map((code_hash) => ({ account_id: accountId, code_hash, drawn_at: now })))
     .execute();
 };
+
+/** All of an account's are drawn at once. */
+export const recoveryCodesDrawnAt = async (db: Reader, accountId: string): Promise<Date | undefined> =>
+  (await db.selectFrom('recovery_code').select('drawn_at').where('account_id', '=', accountId).executeTakeFirst())
+    ?.drawn_at;
 
 /** Recovery codes stand in for a second factor: with the last of those they go, and prove nothing any more. */
 export const dropIdleRecoveryCodes = async (tx: Transaction, accountId: string): Promise<void> => {

@@ -4,6 +4,7 @@ import { completeSignIn, credentialsInvalid, factorInvalid, signInByPassword } f
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { lockStatus } from '../account/account.store.ts';
+import { assertAgreed } from '../account/terms.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { networkOf } from '../codes/network.ts';
 import { digest } from '../crypto/mac.ts';
@@ -17,6 +18,7 @@ import { createTokenAnswers, noStore } from '../sessions/token-answer.ts';
 import { bookPasswordTry } from './book-password-try.ts';
 import { withFactor } from './check-factor.ts';
 import { passwordOf, raisePendingTries, takePendingSignIn } from './factor.store.ts';
+import { wallProof } from './wall-proof.ts';
 
 export const factorSignInRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, region, now } = deps;
@@ -33,7 +35,7 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
     const identifier = acceptIdentifier(region.profile.registration, body.identifier);
     const network = networkOf(ip);
     const blindIndex = deps.codeSecrets.identifierHash(identifier.kind, identifier.value);
-    const takeBack = await bookPasswordTry(deps, { blindIndex, network, captchaToken: body.captchaToken });
+    const takeBack = await bookPasswordTry(deps, { blindIndex, ip, captchaToken: body.captchaToken });
     const stored = await passwordOf(db.read, blindIndex);
     if (!(await deps.passwords.verify(stored?.hash, body.password)) || stored === undefined) {
       const accountId = stored?.accountId;
@@ -51,6 +53,7 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
       if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
       // Comparing takes a while: a password, or an address, that was changed meanwhile opens nothing.
       if ((await passwordOf(tx, blindIndex))?.hash !== stored.hash) return refuse();
+      await assertAgreed(tx, deps, accountId, body.termsVersion);
       return continueSignIn(tx, deps, { accountId, method: 'password', caller });
     });
     if (continued.outcome === 'second_factor') return refuseUncompleted(continued);
@@ -59,6 +62,7 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, completeSignIn, async ({ body, ip, headers, reply, userAgent }) => {
     const { delivery = 'body', challenge, factor } = body;
+    wallProof(deps, factor);
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const network = networkOf(ip);
     const challengeHash = digest(challenge);

@@ -10,6 +10,13 @@ describe('decideRotation', () => {
     expect(decideRotation([], start)).toEqual({ first: true, rotate: false, remove: [] });
   });
 
+  test('without a current key the next one signs; where both were taken off, a new first', () => {
+    const next = { kid: 'n', state: 'next' as const, activatedAt: null, retiredAt: null };
+    const previous = { kid: 'b', state: 'previous' as const, activatedAt: start, retiredAt: start };
+    expect(decideRotation([next], start)).toEqual({ first: false, rotate: true, remove: [] });
+    expect(decideRotation([previous], start)).toEqual({ first: true, rotate: false, remove: [] });
+  });
+
   test('a key signs for its period and not longer', () => {
     expect(decideRotation([current], after(currentForMs - 1)).rotate).toBe(false);
     expect(decideRotation([current], after(currentForMs)).rotate).toBe(true);

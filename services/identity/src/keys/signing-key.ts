@@ -17,7 +17,7 @@ export type KeyAge = {
 };
 
 export type Rotation = {
-  /** First start: there is no key at all. */
+  /** First start: there is no key that signs, or is to. */
   readonly first: boolean;
   /** next becomes current, current becomes previous, and a new next is drawn. */
   readonly rotate: boolean;
@@ -27,9 +27,11 @@ export type Rotation = {
 
 export const decideRotation = (keys: readonly KeyAge[], now: Date): Rotation => {
   const current = keys.find((key) => key.state === 'current');
+  const next = keys.some((key) => key.state === 'next');
   return {
-    first: current === undefined,
-    rotate: current !== undefined && now.getTime() - (current.activatedAt?.getTime() ?? 0) >= currentForMs,
+    first: current === undefined && !next,
+    // Somebody took the current key off: the next one, which everybody knows already, signs.
+    rotate: current === undefined ? next : now.getTime() - (current.activatedAt?.getTime() ?? 0) >= currentForMs,
     remove: keys
       .filter((key) => key.retiredAt !== null && now.getTime() - key.retiredAt.getTime() >= previousForMs)
       .map((key) => key.kid),

@@ -9,10 +9,10 @@ import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import type { LoginProvider } from '../providers/login-provider.ts';
 import { type FlowOwner, insertFlow } from './login-flow.store.ts';
-import { flowMs, type LoginPurpose } from './login-flow.ts';
+import { failureOf, flowMs, type LoginPurpose } from './login-flow.ts';
 import { drawSecret, flowSecrets, hashOf } from './login-secrets.ts';
 
-type Deps = Pick<IdentityDeps, 'db' | 'region' | 'now' | 'log'>;
+type Deps = Pick<IdentityDeps, 'db' | 'region' | 'now' | 'log' | 'countLogin'>;
 
 /** One path per provider, exactly as registered there: no answer can be taken for another's (mix-up). */
 export const redirectUriOf = ({ addresses }: Profile, provider: string): string =>
@@ -39,6 +39,7 @@ export const beginLogin = async (
   const redirectUri = redirectUriOf(profile, provider.name);
   // Before the transaction: some providers are asked for their addresses first.
   const target = await provider.authorizeUrl({ redirectUri, ...flowSecrets(state, browser) }).catch((err: unknown) => {
+    deps.countLogin(provider.name, failureOf(errorCode(err)));
     deps.log.warn({ provider: provider.name, code: errorCode(err), err }, 'a login could not be begun');
     return fail(unavailable, {
       retryAfter: 10,

@@ -3,6 +3,7 @@ import { codeInvalid } from '@meridian/contracts/identity.ts';
 import { accountExists, loginTaken } from '@meridian/contracts/identity-logins.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import { assertConsent } from '../account/terms.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import { indexIsTaken } from '../contacts/contact.store.ts';
@@ -11,7 +12,7 @@ import type { IdentityDeps } from '../deps.ts';
 import { type Continued, continueSignIn } from '../sessions/continue-sign-in.ts';
 import type { Caller } from '../sessions/start-session.ts';
 import { findLogins, lockSubjects } from './linked-login.store.ts';
-import { assertConsent, registerLogin } from './register-login.ts';
+import { registerLogin } from './register-login.ts';
 import { takeProven } from './take-proven.ts';
 
 export type BindPhone = {

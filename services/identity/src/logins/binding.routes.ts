@@ -29,11 +29,12 @@ export const bindingRoutes = (deps: IdentityDeps): void => {
   route(publicServer, sendBindingCode, async ({ body, ip, headers, reply }) => {
     cookies.assertOrigin(headers.origin);
     const identifier = acceptIdentifier(registration, body.identifier);
-    const network = networkOf(ip);
-    const accountId = await bindingOf(body.bindingToken, browserHashesOf(reply));
+    const bindingId = await bindingOf(body.bindingToken, browserHashesOf(reply));
     // The code stands under the binding's id, so that it proves the phone to this binding and to nothing else.
     const sent = await withCaptcha(deps, body.captchaToken, (personShown) =>
-      db.transaction((tx) => sendCode(tx, sendDeps, { identifier, purpose: 'bind', network, personShown, accountId })),
+      db.transaction((tx) =>
+        sendCode(tx, sendDeps, { identifier, purpose: 'bind', ip, personShown, accountId: bindingId }),
+      ),
     );
     if (sent.outcome === 'limited') return refuseLimited(deps, sent);
     const { codeId, expiresAt, resendAfter, message } = sent;
@@ -51,9 +52,9 @@ export const bindingRoutes = (deps: IdentityDeps): void => {
     const phone = acceptIdentifier(registration, body.identifier);
     const network = networkOf(ip);
     const browserHashes = browserHashesOf(reply);
-    const accountId = await bindingOf(bindingToken, browserHashes);
+    const bindingId = await bindingOf(bindingToken, browserHashes);
     const identifierHashes = [deps.codeSecrets.identifierHash(phone.kind, phone.value)];
-    await checkCode(deps, { codeId, purpose: 'bind', identifierHashes, code, network, accountId });
+    await checkCode(deps, { codeId, purpose: 'bind', identifierHashes, code, network, bindingId });
     const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
     const caller = { network, delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
     const bound = await db.transaction((tx) =>

@@ -5,6 +5,7 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { lockStatus } from '../account/account.store.ts';
+import { assertAgreed, assertConsent } from '../account/terms.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { type Continued, continueSignIn } from '../sessions/continue-sign-in.ts';
@@ -14,7 +15,7 @@ import { findLogins, lockSubjects } from './linked-login.store.ts';
 import { insertBinding } from './login-flow.store.ts';
 import { bindingMs } from './login-flow.ts';
 import { drawSecret, hashOf, sealProven } from './login-secrets.ts';
-import { assertConsent, registerLogin } from './register-login.ts';
+import { registerLogin } from './register-login.ts';
 import { refuseFlow, takeProven } from './take-proven.ts';
 
 export type CompleteLogin = {
@@ -52,6 +53,7 @@ export const completeLogin = async (
     const { accountId } = known;
     if ((await lockStatus(tx, accountId, 'share')) !== 'active')
       return fail(accountCancelled, { detail: 'Its erasure is under way; register anew afterwards' });
+    await assertAgreed(tx, deps, accountId, termsVersion);
     // Unlinked while we waited for the account.
     if (!(await refreshLogin(tx, deps, known, proven))) return refuseFlow(deps);
     return { created: false, ...(await continueSignIn(tx, deps, { accountId, method: provider, caller })) };
@@ -72,7 +74,6 @@ export const completeLogin = async (
     });
     return { outcome: 'phone_binding', bindingToken, expiresAt };
   }
-  // Thrown out of the transaction, so the same code comes back with the consent.
   assertConsent(deps, termsVersion);
   const accountId = await registerLogin(tx, deps, { proven, network: caller.network });
   return { created: true, ...(await continueSignIn(tx, deps, { accountId, method: provider, caller })) };

@@ -13,12 +13,28 @@ import { type FoundLogin, findLogin, findLogins, forgetName, setEnds } from './l
 import { dropUnconfirmed } from './login-flow.store.ts';
 import { graceMs, isOutdated } from './login-flow.ts';
 import { deleteOfferOfLogin } from './offered-email.store.ts';
-import { removeLogin } from './remove-login.ts';
+import { type LinkedLogin, removeLogin } from './remove-login.ts';
 
 type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'publish' | 'loginSecrets'>;
 
 /** What became of a login: gone, or, as the only way in, still there until then. */
 export type Ended = { readonly accountId: string; readonly endsAt: Date | null };
+
+/** What was begun by the login, and what is in doubt with it, ends. */
+const warnOwner = async (tx: Tx<IdentitySchema>, deps: Deps, accountId: string): Promise<void> => {
+  await tellOwner(tx, deps, { accountId, kind: 'login_unlinked' });
+  await deletePendingOf(tx, accountId);
+  await dropUnconfirmed(tx, accountId);
+};
+
+/** Unlinks a login that its provider ended, of an account with another way in. The caller holds the account's row. */
+export const dropLogin = async (tx: Tx<IdentitySchema>, deps: Deps, login: LinkedLogin): Promise<void> => {
+  const { account_id: accountId, provider: method } = login;
+  await warnOwner(tx, deps, accountId);
+  await removeLogin(tx, deps, login);
+  await appendSecurityLog(tx, { at: deps.now(), accountId, method, kind: 'login_unlinked' });
+  await endSessions(tx, deps, { accountId, reason: 'credentials_changed' });
+};
 
 const endOne = async (
   tx: Tx<IdentitySchema>,
@@ -35,22 +51,17 @@ const endOne = async (
   if (event.kind === 'info_modified' || event.kind === 'email_changed') return undefined;
   if (event.kind === 'revoked' && isOutdated(event.at, login.last_used_at)) return undefined;
 
-  const now = deps.now();
-  const log = { at: now, accountId, method: login.provider };
-  await tellOwner(tx, deps, { accountId, kind: 'login_unlinked' });
-  await deletePendingOf(tx, accountId);
-  await dropUnconfirmed(tx, accountId);
   const left = (await countLoginMethods(tx, accountId)) - (login.ends_at === null ? 1 : 0);
   if (left > 0) {
-    await removeLogin(tx, deps, login);
-    await appendSecurityLog(tx, { ...log, kind: 'login_unlinked' });
-    await endSessions(tx, deps, { accountId, reason: 'credentials_changed' });
+    await dropLogin(tx, deps, login);
     return { accountId, endsAt: null };
   }
   // The only way in: it stays for a while, and so do the sessions, by which alone the owner can add another.
+  await warnOwner(tx, deps, accountId);
+  const now = deps.now();
   const endsAt = login.ends_at ?? new Date(now.getTime() + graceMs);
   await setEnds(tx, loginId, endsAt);
-  await appendSecurityLog(tx, { ...log, kind: 'login_ending' });
+  await appendSecurityLog(tx, { at: now, accountId, method: login.provider, kind: 'login_ending' });
   return { accountId, endsAt };
 };
 

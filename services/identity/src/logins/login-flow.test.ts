@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { failureOf, isJustBound, isOutdated, returnAddress, revocationBackOffMs } from './login-flow.ts';
+import { failureOf, isOutdated, returnAddress, revocationBackOffMs } from './login-flow.ts';
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 10, 1) + seconds * 1_000);
 
@@ -27,10 +27,5 @@ describe('a login elsewhere', () => {
     const waits = [1, 2, 3, 4, 5, 6, 7].map(revocationBackOffMs);
     expect(waits.filter((wait) => wait !== undefined)).toHaveLength(6);
     expect(waits.at(-1)).toBeUndefined();
-  });
-  test('a login proves after a day, or from the begin of the account', () => {
-    expect(isJustBound(at(0), at(0), at(60))).toBe(false);
-    expect(isJustBound(at(60), at(0), at(120))).toBe(true);
-    expect(isJustBound(at(60), at(0), at(60 + 86_400))).toBe(false);
   });
 });

@@ -19,7 +19,7 @@ export const maxLogins = 20;
 export type LoginFailure = 'login_denied' | 'login_unavailable' | 'login_failed' | 'login_flow_invalid';
 
 /** By the codes of the provider clients (providers/login-provider.ts). */
-export const failureOf = (code: string | undefined): LoginFailure => {
+export const failureOf = (code: string | undefined): Exclude<LoginFailure, 'login_flow_invalid'> => {
   if (code === 'denied_by_user') return 'login_denied';
   return code === 'provider_unavailable' ? 'login_unavailable' : 'login_failed';
 };
@@ -42,7 +42,3 @@ export const revocationBackOffMs = (attempts: number): number | undefined => {
  * Providers tell whole seconds.
  */
 export const isOutdated = (saidAt: Date, lastUsedAt: Date): boolean => saidAt.getTime() + 1_000 <= lastUsedAt.getTime();
-
-/** A login proves its person only after a day, unless the account began with it: whoever stole a session must not bring their own proof. */
-export const isJustBound = (linkedAt: Date, accountCreatedAt: Date, now: Date): boolean =>
-  linkedAt > accountCreatedAt && now.getTime() - linkedAt.getTime() < 24 * 3_600_000;

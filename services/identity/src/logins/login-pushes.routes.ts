@@ -26,7 +26,10 @@ export const loginPushRoutes = (deps: IdentityDeps): void => {
         return fail(pushRefused);
       }
       // Its keys cannot be had at the moment: the provider sends again.
-      if (code === 'provider_unavailable' || code === 'provider_error') return fail(unavailable, { retryAfter: 60 });
+      if (code === 'provider_unavailable' || code === 'provider_error') {
+        deps.log.warn({ provider: name, code, err: error }, 'a message could not be verified');
+        return fail(unavailable, { retryAfter: 60 });
+      }
       throw error;
     });
     return { status: 200 as const, body: answer.body, headers: { 'content-type': answer.contentType } };

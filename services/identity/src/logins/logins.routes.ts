@@ -17,15 +17,9 @@ import { refuseUncompleted } from '../sessions/refuse-uncompleted.ts';
 import { createTokenAnswers, noStore } from '../sessions/token-answer.ts';
 import { beginLogin as begin } from './begin-login.ts';
 import { completeLogin as complete } from './complete-login.ts';
-import { findProvider, singleTexts } from './find-provider.ts';
+import { findProvider, singleFields, singleTexts } from './find-provider.ts';
 import { bindBrowser, browserHashesOf, readBrowser } from './login-cookies.ts';
 import { receiveCallback } from './receive-callback.ts';
-
-/** Each member once: what came twice is dropped, as nobody knows which one was meant. */
-const formOf = (body: Buffer): Record<string, string> => {
-  const form = new URLSearchParams(body.toString('utf8'));
-  return Object.fromEntries([...form].filter(([name]) => form.getAll(name).length === 1));
-};
 
 export const loginSignInRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, region } = deps;
@@ -43,19 +37,20 @@ export const loginSignInRoutes = (deps: IdentityDeps): void => {
   const comeBack = async (
     reply: FastifyReply,
     provider: LoginProvider,
-    parameters: Readonly<Record<string, string>>,
     callback: LoginProvider['callback'],
+    read: () => Readonly<Record<string, string>>,
   ) => {
-    // An answer in the wrong form is not the provider's: it finds no browser, so no flow.
+    // An answer in the wrong form is not the provider's: it finds no browser, so no flow, and nothing of it is read.
     const browser = provider.callback === callback ? readBrowser(reply, callback) : undefined;
+    const parameters = browser === undefined ? {} : read();
     const location = await receiveCallback(deps, { provider, parameters, browser });
     return { status: 303 as const, headers: { location, ...noStore } };
   };
   route(publicServer, loginCallback, async ({ params, query, reply }) =>
-    comeBack(reply, findProvider(deps, params.provider), singleTexts(query), 'query'),
+    comeBack(reply, findProvider(deps, params.provider), 'query', () => singleTexts(query)),
   );
   route(publicServer, loginCallbackForm, async ({ params, body, reply }) =>
-    comeBack(reply, findProvider(deps, params.provider), formOf(body), 'form_post'),
+    comeBack(reply, findProvider(deps, params.provider), 'form_post', () => singleFields(body)),
   );
 
   route(publicServer, completeLogin, async ({ body, ip, headers, reply, userAgent }) => {

@@ -5,12 +5,12 @@ import { loginNotLinked } from '@meridian/contracts/identity-logins.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { findAccount, lockStatus } from '../account/account.store.ts';
+import { isJustBound } from '../account/just-bound.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { secondFactorsOf } from '../factors/factor.store.ts';
 import { setProven } from '../sessions/session.store.ts';
 import { findLogin, findLogins, lockSubjects, loginsOf } from './linked-login.store.ts';
-import { isJustBound } from './login-flow.ts';
 import { takeProven } from './take-proven.ts';
 
 type Owner = { readonly accountId: string; readonly sessionId: string };

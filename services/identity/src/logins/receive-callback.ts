@@ -8,7 +8,7 @@ import { insertPending, takeFlow } from './login-flow.store.ts';
 import { completionMs, failureOf, type LoginFailure, returnAddress } from './login-flow.ts';
 import { drawSecret, flowSecrets, hashOf, sealProven } from './login-secrets.ts';
 
-type Deps = Pick<IdentityDeps, 'db' | 'region' | 'now' | 'log'>;
+type Deps = Pick<IdentityDeps, 'db' | 'region' | 'now' | 'log' | 'countLogin'>;
 export type Callback = {
   readonly provider: LoginProvider;
   readonly parameters: Readonly<Record<string, string>>;
@@ -40,9 +40,13 @@ export const receiveCallback = async (deps: Deps, { provider, parameters, browse
   } catch (error) {
     const code = errorCode(error);
     const failure = failureOf(code);
-    if (failure === 'login_failed') deps.log.warn({ provider: provider.name, code, err: error }, 'a login was refused');
+    deps.countLogin(provider.name, failure);
+    // Whoever changed their mind is no news.
+    if (failure !== 'login_denied')
+      deps.log.warn({ provider: provider.name, code, err: error }, 'a login could not be completed');
     return refuse(flow.returnTo, failure);
   }
+  deps.countLogin(provider.name, 'proven');
   const token = drawSecret();
   const id = newId('lgn', deps.region.id, now);
   await deps.db.transaction((tx) =>

@@ -1,6 +1,5 @@
 // Use case: a login that nobody has gets a new account. Never an old one: an address that matches is no reason to merge.
 
-import { consentRequired } from '@meridian/contracts/common.ts';
 import { accountRegistered } from '@meridian/contracts/events/lifecycle.ts';
 import { accountExists } from '@meridian/contracts/identity-logins.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
@@ -19,12 +18,6 @@ import { insertOffer } from './offered-email.store.ts';
 import { offerOf } from './read-offer.ts';
 
 type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'publish' | 'codeSecrets' | 'loginSecrets'>;
-
-export const assertConsent = ({ region }: Pick<IdentityDeps, 'region'>, given: string | undefined): void => {
-  const { termsVersion } = region.profile.registration;
-  if (given !== termsVersion)
-    fail(consentRequired, { detail: `Send termsVersion "${termsVersion}" once the person has accepted it` });
-};
 
 export const registerLogin = async (
   tx: Tx<IdentitySchema>,

@@ -3,10 +3,9 @@ import { lockStatus } from '../account/account.store.ts';
 import { countLoginMethods } from '../account/login-methods.ts';
 import { closeAccount } from '../cancellation/cancel-account.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { appendSecurityLog } from '../security-log/security-log.store.ts';
+import { dropLogin } from './end-login.ts';
 import { dueEnds, type FoundLogin, findLogin, setEnds } from './linked-login.store.ts';
 import { followSaga } from './login-push.store.ts';
-import { removeLogin } from './remove-login.ts';
 import { claimRevocations, deleteRevocation } from './revocation.store.ts';
 
 const endOverdue = (deps: IdentityDeps, { loginId, accountId }: FoundLogin): Promise<void> =>
@@ -16,9 +15,7 @@ const endOverdue = (deps: IdentityDeps, { loginId, accountId }: FoundLogin): Pro
     // Allowed anew, or unlinked, while we waited for the account.
     if (login?.ends_at == null || login.ends_at > deps.now()) return;
     if (active && (await countLoginMethods(tx, accountId)) > 0) {
-      await removeLogin(tx, deps, login);
-      const log = { at: deps.now(), accountId, method: login.provider };
-      await appendSecurityLog(tx, { ...log, kind: 'login_unlinked' });
+      await dropLogin(tx, deps, login);
       return;
     }
     await setEnds(tx, loginId, null);

@@ -1,8 +1,8 @@
 // SQL of messages on their way.
 import type { Tx } from '@meridian/kit/db/database.ts';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
-import { type Language, type NoticeKind, noticeBackOff } from './notice.ts';
+import { type Language, type NoticeChannel, type NoticeKind, noticeLeaseSeconds } from './notice.ts';
 
 type Transaction = Tx<IdentitySchema>;
 
@@ -12,7 +12,7 @@ export const insertNotice = async (
     id: string;
     accountId: string;
     kind: NoticeKind;
-    channel: 'phone' | 'email';
+    channel: NoticeChannel;
     sealedTo: Buffer;
     sealedExtra: Buffer | null;
     language: Language;
@@ -35,8 +35,11 @@ export const insertNotice = async (
     .execute();
 };
 
-/** Takes up to 20 that are due and books their next attempt; what was tried often enough is deleted. */
-export const claimNotices = async (tx: Transaction, now: Date) => {
+/**
+ * Takes the one of a channel that is due the longest; what stops a recovery comes first: an owner has little time for it. Nobody else is given it
+ * for the time of an attempt; it stays until its outcome is known.
+ */
+export const claimNotice = async (tx: Transaction, channel: NoticeChannel, now: Date) => {
   const due = await tx
     .selectFrom('notice')
     .innerJoin('account_key', 'account_key.account_id', 'notice.account_id')
@@ -50,27 +53,40 @@ export const claimNotices = async (tx: Transaction, now: Date) => {
       'language',
       'happened_at',
       'attempts',
+      'unanswered',
       'wrapped',
     ])
+    .where('channel', '=', channel)
     .where('next_attempt_at', '<=', now)
+    .orderBy(sql`(kind = 'recovery_started')`, 'desc')
     .orderBy('next_attempt_at')
-    .limit(20)
+    .limit(1)
     .forUpdate('notice')
     .skipLocked()
-    .execute();
-  for (const { id, attempts } of due) {
-    const wait = noticeBackOff(attempts + 1);
-    if (wait === undefined) await tx.deleteFrom('notice').where('id', '=', id).execute();
-    else
-      await tx
-        .updateTable('notice')
-        .set({ attempts: attempts + 1, next_attempt_at: new Date(now.getTime() + wait * 1_000) })
-        .where('id', '=', id)
-        .execute();
-  }
+    .executeTakeFirst();
+  if (due !== undefined) await putOff(tx, { ...due, seconds: noticeLeaseSeconds, now });
   return due;
 };
+export type DueNotice = NonNullable<Awaited<ReturnType<typeof claimNotice>>>;
 
-export const deleteNotice = async (db: Kysely<IdentitySchema>, id: string): Promise<void> => {
+/** `attempts`: those that failed so far; `unanswered`: SMS among them that may have arrived. */
+export const putOff = async (
+  db: Kysely<IdentitySchema> | Transaction,
+  {
+    id,
+    attempts,
+    unanswered,
+    seconds,
+    now,
+  }: { id: string; attempts: number; unanswered: number; seconds: number; now: Date },
+): Promise<void> => {
+  await db
+    .updateTable('notice')
+    .set({ attempts, unanswered, next_attempt_at: new Date(now.getTime() + seconds * 1_000) })
+    .where('id', '=', id)
+    .execute();
+};
+
+export const deleteNotice = async (db: Kysely<IdentitySchema> | Transaction, id: string): Promise<void> => {
   await db.deleteFrom('notice').where('id', '=', id).execute();
 };

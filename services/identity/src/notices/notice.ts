@@ -18,6 +18,8 @@ export const noticeKinds = [
   'phone_detached',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
+export const noticeChannels = ['phone', 'email'] as const;
+export type NoticeChannel = (typeof noticeChannels)[number];
 export type Language = 'zh-CN' | 'en';
 
 const what: Record<NoticeKind, Record<Language, string>> = {
@@ -75,5 +77,17 @@ export const noticeText = (
       };
 };
 
-/** Seconds before the next attempt, by the number of those made; undefined: given up. */
-export const noticeBackOff = (attempts: number): number | undefined => [5, 30, 120, 600][attempts - 1];
+/** Seconds before the next attempt, by the number of those that failed: a provider that is out for hours costs a notice nothing but time. */
+export const noticeBackOff = (failed: number): number => [5, 30, 120][failed - 1] ?? (failed < 10 ? 600 : 3_600);
+
+/** SMS without an answer, of one notice that no limit holds back: each may have arrived, and costs. The last leaves some three hours after the first. */
+export const maxUnanswered = 12;
+
+/** Seconds one attempt may take, longer than any provider's time-out: a notice whose sender crashed is due again after them. */
+export const noticeLeaseSeconds = 60;
+
+/** Seconds after which a notice held back by a limit asks again at the latest: an operator may have raised it. */
+export const longestHoldSeconds = 600;
+
+/** However long a limit stays full or a provider is out: older news help nobody. No outage of a weekend loses any. */
+export const noticeLifeMs = 3 * 86_400_000;

@@ -9,12 +9,12 @@ import type { NoticeKind } from './notice.ts';
 
 export type TellDeps = Pick<IdentityDeps, 'region' | 'now' | 'vault'>;
 
-/** Call it before an address is removed: that one must be told, too. `extra` is for the addresses alone. Answers how many were told. */
+/** Call it before an address is removed: that one must be told, too. `extra` is for the addresses alone. Answers how many were told, and to how many of them an SMS goes. */
 export const tellOwner = async (
   tx: Tx<IdentitySchema>,
   { region, now, vault }: TellDeps,
   { accountId, kind, extra }: { accountId: string; kind: NoticeKind; extra?: string },
-): Promise<number> => {
+): Promise<{ told: number; bySms: number }> => {
   const owner = await tx
     .selectFrom('account')
     .innerJoin('account_key', 'account_key.account_id', 'account.id')
@@ -36,5 +36,5 @@ export const tellOwner = async (
       at: now(),
     });
   }
-  return contacts.length;
+  return { told: contacts.length, bySms: contacts.filter(({ kind: channel }) => channel === 'phone').length };
 };

@@ -1,10 +1,11 @@
 // Use cases: begin to add a passkey, add it, remove one.
 import { notFound } from '@meridian/contracts/common.ts';
-import { passkeyInvalid, tooManyPasskeys } from '@meridian/contracts/identity.ts';
+import { lastLoginMethod, passkeyInvalid, tooManyPasskeys } from '@meridian/contracts/identity.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { generateRegistrationOptions, verifyRegistrationResponse } from '@simplewebauthn/server';
+import { countLoginMethods } from '../account/login-methods.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { seal as sealChange } from '../factors/change-factors.ts';
@@ -71,7 +72,6 @@ export const addPasskey = async (
     credentialId: credential.id,
     publicKey: Buffer.from(credential.publicKey),
     counter: credential.counter,
-    transports: credential.transports ?? [],
     name,
     now,
   });
@@ -82,6 +82,7 @@ export const addPasskey = async (
       tx,
       accountId,
       recoveryCodes.map((one) => deps.factorHash(accountId, one)),
+      now,
     );
   await sealChange(tx, deps, command, 'passkey_added');
   return { passkey: { passkeyId: id, name, createdAt: now.toISOString(), lastUsedAt: null }, recoveryCodes };
@@ -95,6 +96,7 @@ export const removePasskey = async (
   await assertProven(tx, deps, command);
   if (!(await deletePasskey(tx, command.accountId, command.passkeyId)))
     fail(notFound, { detail: 'The account has no such passkey' });
+  if ((await countLoginMethods(tx, command.accountId)) === 0) fail(lastLoginMethod);
   await dropIdleRecoveryCodes(tx, command.accountId);
   await sealChange(tx, deps, command, 'passkey_removed');
 };

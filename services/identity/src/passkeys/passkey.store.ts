@@ -46,17 +46,27 @@ export const deleteOldChallenges = async (db: Kysely<IdentitySchema>, now: Date)
 export const passkeysOf = (db: Reader, accountId: string) =>
   db
     .selectFrom('passkey')
-    .select(['id', 'credential_id', 'transports', 'name', 'created_at', 'last_used_at'])
+    .select(['id', 'credential_id', 'name', 'created_at', 'last_used_at'])
     .where('account_id', '=', accountId)
     .orderBy('created_at')
     .limit(100)
     .execute();
 
+export const passkeyBoundAt = async (db: Reader, accountId: string, credentialId: string): Promise<Date | undefined> =>
+  (
+    await db
+      .selectFrom('passkey')
+      .select('created_at')
+      .where('credential_id', '=', credentialId)
+      .where('account_id', '=', accountId)
+      .executeTakeFirst()
+  )?.created_at;
+
 /** The passkey with its row locked: two uses at once raise its counter one after the other. */
 export const lockPasskey = (tx: Transaction, credentialId: string) =>
   tx
     .selectFrom('passkey')
-    .select(['id', 'account_id as accountId', 'public_key as publicKey', 'counter', 'transports'])
+    .select(['id', 'account_id as accountId', 'public_key as publicKey', 'counter'])
     .where('credential_id', '=', credentialId)
     .forUpdate()
     .executeTakeFirst();
@@ -70,7 +80,6 @@ export const insertPasskey = async (
     credentialId: string;
     publicKey: Buffer;
     counter: number;
-    transports: readonly string[];
     name: string;
     now: Date;
   },
@@ -83,7 +92,6 @@ export const insertPasskey = async (
       credential_id: row.credentialId,
       public_key: row.publicKey,
       counter: BigInt(row.counter),
-      transports: [...row.transports],
       name: row.name,
       created_at: row.now,
     })

@@ -15,6 +15,7 @@ import { route } from '@meridian/kit/http/route.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { generateAuthenticationOptions } from '@simplewebauthn/server';
 import { lockStatus } from '../account/account.store.ts';
+import { assertAgreed } from '../account/terms.ts';
 import { reserve } from '../codes/limit.store.ts';
 import { signInWindows } from '../codes/limits.ts';
 import { networkOf } from '../codes/network.ts';
@@ -85,11 +86,12 @@ export const passkeyRoutes = (deps: IdentityDeps): void => {
     };
     const retryAfter = await db.transaction((tx) => reserve(tx, [place], now()));
     if (retryAfter !== undefined) return fail(codeLimitReached, { retryAfter, detail: 'Too many sign-ins; wait' });
-    // The transaction commits either way: a challenge is used up by its first answer.
+    // A wrong answer commits: it uses its challenge up. What is refused for another reason can come back with the same answer.
     const started = await db.transaction(async (tx) => {
       const accountId = await usePasskey(tx, deps, body);
       if (accountId === undefined) return undefined;
       if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
+      await assertAgreed(tx, deps, accountId, body.termsVersion);
       return startSession(tx, deps, { accountId, method: 'passkey', caller });
     });
     if (started === undefined) return fail(passkeyInvalid);

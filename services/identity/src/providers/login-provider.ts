@@ -57,7 +57,7 @@ export type PushEvent = {
 export type PushRequest = {
   readonly method: 'GET' | 'POST';
   readonly query: Readonly<Record<string, string>>;
-  /** The body as it came, at most 64 KiB. */
+  /** The body as it came, at most 16 KiB. */
   readonly body: string;
 };
 export type PushAnswer = { readonly contentType: string; readonly body: string };

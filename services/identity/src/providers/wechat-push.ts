@@ -39,7 +39,8 @@ const readMessage = (text: string): Readonly<Record<string, string>> => {
       return refuse('unreadable_body');
     }
   }
-  const members = text.matchAll(/<([A-Za-z]{1,40})>(?:<!\[CDATA\[([^\]]*)\]\]>|([^<]*))<\/\1>/g);
+  // Both classes end at the next tag: whatever is sent is looked at once.
+  const members = text.matchAll(/<([A-Za-z]{1,40})>(?:<!\[CDATA\[([^\]<]*)\]\]>|([^<]*))<\/\1>/g);
   return Object.fromEntries([...members].map(([, name = '', quoted, plain]) => [name, quoted ?? plain ?? '']));
 };
 
@@ -72,8 +73,9 @@ export const createWechatPushes =
       if (!right || !/^[A-Za-z0-9]{1,100}$/.test(echo)) refuse('signature');
       return { kind: 'handshake', answer: { contentType: 'text/plain', body: echo } };
     }
+    if (query.encrypt_type !== 'aes') refuse('not_encrypted');
     const encrypted = readMessage(body).Encrypt ?? '';
-    if (encrypted === '' || query.encrypt_type !== 'aes') refuse('not_encrypted');
+    if (encrypted === '') refuse('not_encrypted');
     const expected = signatureOf(options.pushToken, timestamp, nonce, encrypted);
     if (!equalInConstantTime(query.msg_signature ?? '', expected)) refuse('signature');
 

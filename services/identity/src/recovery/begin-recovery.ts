@@ -18,24 +18,24 @@ export const drawToken = (): string => randomBytes(32).toString('base64url');
 const recipientOf = ({ identifier, accountId }: Named): Accepted =>
   identifier ?? ({ kind: 'account', value: accountId ?? '', method: 'email_code' } as unknown as Accepted);
 
-export type BegunRecovery =
-  | Extract<SentCode, { outcome: 'limited' }>
-  | (Extract<SentCode, { outcome: 'issued' }> & { readonly recoveryToken: string; readonly endsAt: Date });
+/** Before the recovery and in a transaction of its own, which holds the limits of the whole region: it must not wait for one account's row. */
+export const sendFirstCode = (
+  tx: Tx<IdentitySchema>,
+  deps: IdentityDeps,
+  { named, ip, personShown }: { named: Named; ip: string; personShown: boolean },
+): Promise<Gated<SentCode>> =>
+  sendCode(
+    tx,
+    { ...deps, region: deps.region.id },
+    { identifier: recipientOf(named), purpose: 'recover', ip, personShown },
+  );
 
 export const beginRecovery = async (
   tx: Tx<IdentitySchema>,
   deps: IdentityDeps,
-  { named, network, personShown }: { named: Named; network: string; personShown: boolean },
-): Promise<Gated<BegunRecovery>> => {
+  named: Named,
+): Promise<{ recoveryToken: string; endsAt: Date }> => {
   const now = deps.now();
-  const sendDeps = { ...deps, region: deps.region.id };
-  const sent = await sendCode(tx, sendDeps, {
-    identifier: recipientOf(named),
-    purpose: 'recover',
-    network,
-    personShown,
-  });
-  if (sent.outcome !== 'issued') return sent;
   const accountId = await findNamed(tx, named);
   const recoveryToken = drawToken();
   const endsAt = new Date(now.getTime() + recoveryMs);
@@ -49,5 +49,5 @@ export const beginRecovery = async (
     created_at: now,
     expires_at: endsAt,
   });
-  return { ...sent, recoveryToken, endsAt };
+  return { recoveryToken, endsAt };
 };

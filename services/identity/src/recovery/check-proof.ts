@@ -25,13 +25,15 @@ export type ProofQuestion = {
 };
 export type Proven = { readonly kind: ProofKind; readonly contactId?: string };
 
-const contactOfCode = async (tx: Tx<IdentitySchema>, codeId: string): Promise<string | undefined> =>
+/** The address of the account that the code was sent to. */
+const contactOfCode = async (tx: Tx<IdentitySchema>, codeId: string, accountId: string): Promise<string | undefined> =>
   (
     await tx
       .selectFrom('code')
       .innerJoin('contact', 'contact.blind_index', 'code.identifier_hash')
       .select('contact.id')
       .where('code.id', '=', codeId)
+      .where('contact.account_id', '=', accountId)
       .executeTakeFirst()
   )?.id;
 
@@ -41,11 +43,10 @@ const withCode = async <T>(
   then: (tx: Tx<IdentitySchema>, proven: Proven) => Promise<T>,
 ): Promise<T> => {
   const { codeId, code } = question.proof;
-  const { identifierHashes, network, accountId } = question;
-  deps.wall(codeId);
+  const { identifierHashes, network, accountId, budget } = question;
   await checkCode(deps, { codeId, purpose: 'recover', identifierHashes, code, network });
   return deps.db.transaction(async (tx) => {
-    const contactId = await contactOfCode(tx, codeId);
+    const contactId = await contactOfCode(tx, codeId, accountId ?? decoyAccount(deps.region.id, budget));
     const used = await consumeCode(tx, codeId, 'recover', deps.now());
     if (!used || accountId === null || contactId === undefined) return fail(codeInvalid);
     return then(tx, { kind: 'code', contactId });
@@ -60,13 +61,19 @@ export const withProof = async <T>(
 ): Promise<T> => {
   const { accountId, budget, proof, network } = question;
   if (proof.method === 'code') return withCode(deps, { ...question, proof }, then);
-  if (proof.method === 'passkey') deps.wall(proof.challengeId);
   const now = deps.now();
   const asked = accountId ?? decoyAccount(deps.region.id, budget);
   const rule = failureRule(deps.codeSecrets, `recovery ${budget}`);
   const retryAfter = await deps.db.transaction((tx) => reserve(tx, [rule], now));
   if (retryAfter !== undefined) return fail(codeLimitReached, { retryAfter, detail: 'Too many wrong tries; wait' });
-  const isTheirs = proof.method === 'real_name' ? await isPerson(deps, asked, proof) : undefined;
+  const isTheirs =
+    proof.method === 'real_name'
+      ? await isPerson(deps, { accountId: asked, named: budget }, proof).catch(async (error: unknown) => {
+          // Nothing was compared: an outage of verification must not use up the tries of the hour.
+          await refund(deps.db.read, rule, now);
+          throw error;
+        })
+      : undefined;
   const used = await deps.db.transaction(async (tx) => {
     const right = proof.method === 'real_name' ? isTheirs === true : await useFactor(tx, deps, asked, proof);
     return right && accountId !== null ? { result: await then(tx, { kind: proof.method }) } : undefined;

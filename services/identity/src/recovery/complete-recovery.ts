@@ -5,6 +5,7 @@ import { recoveryInvalid, recoveryNotProven } from '@meridian/contracts/identity
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { lockStatus } from '../account/account.store.ts';
+import { assertAgreed } from '../account/terms.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
@@ -19,13 +20,14 @@ export type CompleteRecovery = {
   readonly contact: { readonly identifier: Accepted; readonly codeId: string } | undefined;
   readonly replaceContacts: boolean;
   readonly passwordHash: string | undefined;
+  readonly termsVersion: string | undefined;
   readonly caller: Caller;
 };
 
 export const completeRecovery = async (
   tx: Tx<IdentitySchema>,
   deps: IdentityDeps,
-  { tokenHash, contact, replaceContacts, passwordHash, caller }: CompleteRecovery,
+  { tokenHash, contact, replaceContacts, passwordHash, termsVersion, caller }: CompleteRecovery,
 ): Promise<StartedSession> => {
   const now = deps.now();
   const owner = (await findRecovery(tx, tokenHash, now))?.account_id;
@@ -46,5 +48,6 @@ export const completeRecovery = async (
     replaceContacts,
     passwordHash,
   });
+  await assertAgreed(tx, deps, accountId, termsVersion);
   return startSession(tx, deps, { accountId, method: 'recovery', caller });
 };

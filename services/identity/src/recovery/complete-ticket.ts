@@ -5,6 +5,7 @@ import { recoveryInvalid, recoveryNotReady } from '@meridian/contracts/identity-
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { lockStatus } from '../account/account.store.ts';
+import { assertAgreed } from '../account/terms.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
@@ -47,10 +48,11 @@ export const completeTicket = async (
     contact: Accepted;
     codeId: string;
     passwordHash: string | undefined;
+    termsVersion: string | undefined;
     caller: Caller;
   },
 ): Promise<StartedSession> => {
-  const { tokenHash, contact, codeId, passwordHash, caller } = command;
+  const { tokenHash, contact, codeId, passwordHash, termsVersion, caller } = command;
   const now = deps.now();
   const { id, account_id: accountId } = readyTicket(await findTicket(tx, tokenHash), now);
   if ((await lockStatus(tx, accountId, 'update')) !== 'active') return fail(accountCancelled);
@@ -67,5 +69,6 @@ export const completeTicket = async (
     replaceContacts: true,
     passwordHash,
   });
+  await assertAgreed(tx, deps, accountId, termsVersion);
   return startSession(tx, deps, { accountId, method: 'recovery_ticket', caller });
 };

@@ -37,7 +37,7 @@ export const offerRecovery = async (
     created_at: now,
     expires_at: endsAt,
   });
-  const addressesTold = await tellOwner(tx, deps, { accountId, kind: 'recovery_offered', extra: token });
+  const { told: addressesTold } = await tellOwner(tx, deps, { accountId, kind: 'recovery_offered', extra: token });
   if (addressesTold === 0) return fail(noReachableContact);
   await appendSecurityLog(tx, { at: now, kind: 'recovery_started', accountId, method: 'staff' });
   await recordStaffAction(tx, { at: now, staffId, action: 'recovery_started', subject: accountId, reason });

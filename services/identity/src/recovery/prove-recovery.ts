@@ -9,6 +9,7 @@ import { digest } from '../crypto/mac.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { withProof } from './check-proof.ts';
+import { decoyAccount } from './name-account.ts';
 import { isVerified } from './real-name.ts';
 import { addProof, type Recovery, raiseProofTries } from './recovery.store.ts';
 import { isEnough, missingFor } from './recovery.ts';
@@ -22,6 +23,13 @@ const kindOf = ({ contact_ids: known }: Recovery, kind: ProofKind, contactId: st
 const standingProofs = ({ proofs }: Recovery, { gone }: { gone: boolean }): ProofKind[] =>
   gone ? proofs.filter((kind) => kind !== 'code' && kind !== 'second_code') : proofs;
 
+/** Whom a recovery is about, or who is asked about in the place of nobody: the same statements run for both. */
+const subjectOf = ({ region }: Pick<IdentityDeps, 'region'>, recovery: Recovery): string =>
+  recovery.account_id ?? decoyAccount(region.id, budgetOf(recovery));
+
+/** What wrong tries are counted under: the name that was given, or what staff started. */
+const budgetOf = ({ id, identifier_hash: named }: Recovery): string => named ?? id;
+
 /** Whether a recovery opens its account, and its account. Undefined as well where there is none. */
 export const provenAccount = async (
   tx: Tx<IdentitySchema>,
@@ -29,9 +37,8 @@ export const provenAccount = async (
   recovery: Recovery,
 ): Promise<string | undefined> => {
   const { account_id: accountId, contact_ids: provenContacts } = recovery;
-  if (accountId === null) return undefined;
-  const standing = await standingOf(tx, deps, { accountId, provenContacts });
-  return isEnough(standingProofs(recovery, standing), standing) ? accountId : undefined;
+  const standing = await standingOf(tx, deps, { accountId: subjectOf(deps, recovery), provenContacts });
+  return accountId !== null && isEnough(standingProofs(recovery, standing), standing) ? accountId : undefined;
 };
 
 /** Named only to whoever has shown something that is right: to others the account does not even exist. */
@@ -55,11 +62,12 @@ export const proveRecovery = async (
   const raised = await db.transaction((tx) => raiseProofTries(tx, digest(recoveryToken), deps.now()));
   if (raised === undefined) return fail(recoveryInvalid);
   const { account_id: accountId, identifier_hash: named } = raised;
-  const own = accountId === null ? [] : await blindIndexesOf(db.read, accountId);
+  const own = await blindIndexesOf(db.read, subjectOf(deps, raised));
   const question = {
     accountId,
-    budget: named ?? raised.id,
-    identifierHashes: own.length > 0 || named === null ? own : [named],
+    budget: budgetOf(raised),
+    // What the recovery was begun with has a code either way; it proves something only if it is an address of the account.
+    identifierHashes: named === null || own.includes(named) ? own : [...own, named],
     proof,
     network,
   };

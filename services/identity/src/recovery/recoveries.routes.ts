@@ -18,9 +18,10 @@ import { networkOf } from '../codes/network.ts';
 import { refuseLimited } from '../codes/refuse-limited.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentityDeps } from '../deps.ts';
+import { wallProof } from '../factors/wall-proof.ts';
 import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
 import { createTokenAnswers, noStore } from '../sessions/token-answer.ts';
-import { beginRecovery as begin } from './begin-recovery.ts';
+import { beginRecovery as begin, sendFirstCode } from './begin-recovery.ts';
 import { completeRecovery as complete } from './complete-recovery.ts';
 import { readName } from './name-account.ts';
 import { missingOf, proveRecovery as prove, provenAccount } from './prove-recovery.ts';
@@ -37,13 +38,13 @@ export const recoveryRoutes = (deps: IdentityDeps): void => {
     (await findRecovery(db.read, digest(recoveryToken), deps.now())) ?? fail(recoveryInvalid);
 
   route(publicServer, beginRecovery, async ({ body, ip }) => {
-    const network = networkOf(ip);
     const named = readName(deps, body.account);
-    const begun = await withCaptcha(deps, body.captchaToken, (personShown) =>
-      db.transaction((tx) => begin(tx, deps, { named, network, personShown })),
+    const sent = await withCaptcha(deps, body.captchaToken, (personShown) =>
+      db.transaction((tx) => sendFirstCode(tx, deps, { named, ip, personShown })),
     );
-    if (begun.outcome === 'limited') return refuseLimited(deps, begun);
-    const { codeId, message, recoveryToken } = begun;
+    if (sent.outcome === 'limited') return refuseLimited(deps, sent);
+    const { recoveryToken, endsAt } = await db.transaction((tx) => begin(tx, deps, named));
+    const { codeId, message, expiresAt, resendAfter } = sent;
     if (message !== undefined && named.identifier !== undefined)
       deps.delivery.hand(named.identifier.method, { ...message, codeId });
     return {
@@ -51,9 +52,9 @@ export const recoveryRoutes = (deps: IdentityDeps): void => {
       body: {
         codeId,
         recoveryToken,
-        expiresAt: begun.expiresAt.toISOString(),
-        resendAfter: begun.resendAfter.toISOString(),
-        endsAt: begun.endsAt.toISOString(),
+        expiresAt: expiresAt.toISOString(),
+        resendAfter: resendAfter.toISOString(),
+        endsAt: endsAt.toISOString(),
       },
       headers: noStore,
     };
@@ -62,21 +63,22 @@ export const recoveryRoutes = (deps: IdentityDeps): void => {
   route(publicServer, sendRecoveryCode, async ({ body, ip }) => {
     const recovery = await living(body.recoveryToken);
     const identifier = acceptIdentifier(registration, body.identifier);
-    const network = networkOf(ip);
-    if (body.use === 'proof')
-      return sendTo(deps, { identifier, purpose: 'recover', network, onlyFor: recovery.account_id });
+    const asked = { identifier, ip, captchaToken: body.captchaToken };
+    if (body.use === 'proof') return sendTo(deps, { ...asked, purpose: 'recover', onlyFor: recovery.account_id });
     const accountId = await db.transaction((tx) => provenAccount(tx, deps, recovery));
     if (accountId === undefined) return fail(recoveryNotProven, { missing: await missingOf(deps, recovery) });
-    return sendTo(deps, { identifier, purpose: 'bind', network, accountId });
+    return sendTo(deps, { ...asked, purpose: 'bind', accountId });
   });
 
   route(publicServer, proveRecovery, async ({ body, ip }) => {
+    wallProof(deps, body.proof);
     const answer = await prove(deps, { ...body, network: networkOf(ip) });
     return { status: 200, body: answer };
   });
 
   route(publicServer, completeRecovery, async ({ body, ip, headers, reply, userAgent }) => {
     const { delivery = 'body', recoveryToken, contact, password } = body;
+    if (contact !== undefined) deps.wall(contact.codeId);
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const recovery = await living(recoveryToken);
     const accountId = await db.transaction((tx) => provenAccount(tx, deps, recovery));
@@ -86,7 +88,6 @@ export const recoveryRoutes = (deps: IdentityDeps): void => {
     const identifier = contact && acceptIdentifier(registration, contact.identifier);
     if (contact !== undefined && identifier !== undefined) {
       const { codeId, code } = contact;
-      deps.wall(codeId);
       const identifierHashes = [deps.codeSecrets.identifierHash(identifier.kind, identifier.value)];
       await checkCode(deps, { codeId, purpose: 'bind', identifierHashes, code, network, accountId });
     }
@@ -99,6 +100,7 @@ export const recoveryRoutes = (deps: IdentityDeps): void => {
         contact: contact && identifier && { identifier, codeId: contact.codeId },
         replaceContacts: body.replaceContacts === true,
         passwordHash,
+        termsVersion: body.termsVersion,
         caller,
       }),
     );

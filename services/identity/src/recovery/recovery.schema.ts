@@ -25,8 +25,8 @@ export type RecoveryTicketTable = {
   id: string;
   account_id: string | null;
   token_hash: string;
-  /** Of the code in the notice that stops it. */
-  stop_hash: string | null;
+  /** Of the code in the notice that stops it; null until its owner was told, and where there is none. */
+  stop_hash: Generated<string | null>;
   /** Blind index of the address that is to be proven. */
   contact_hash: string;
   contact_kind: 'phone' | 'email';
@@ -34,6 +34,10 @@ export type RecoveryTicketTable = {
   sealed_message: Buffer | null;
   real_name: RealNameVerdict;
   needs_approval: boolean;
+  /** Of whoever opened it, for the owner's security log. */
+  network: string;
+  /** When a provider took the notice with the code that stops it. */
+  heard_at: Generated<Date | null>;
   state: Generated<TicketState>;
   created_at: Date;
   cooling_until: Date;

@@ -1,15 +1,17 @@
 // A sign-in that a code alone does not complete: a second proof, or "this is not mine".
-import { accountCancelled, consentRequired } from '@meridian/contracts/common.ts';
+import { accountCancelled } from '@meridian/contracts/common.ts';
 import { factorInvalid } from '@meridian/contracts/identity.ts';
 import { completeSecondProof, disownAccount, sendSecondProofCode } from '@meridian/contracts/identity-recovery.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { lockStatus } from '../account/account.store.ts';
+import { assertConsent } from '../account/terms.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { networkOf } from '../codes/network.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { raisePendingTries, secondFactorsOf, takePendingSignIn } from '../factors/factor.store.ts';
+import { wallProof } from '../factors/wall-proof.ts';
 import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
 import { startSession } from '../sessions/start-session.ts';
 import { createTokenAnswers, noStore } from '../sessions/token-answer.ts';
@@ -37,11 +39,13 @@ export const secondProofRoutes = (deps: IdentityDeps): void => {
     const pending = (await pendingOf(body.challenge)) ?? fail(factorInvalid, { detail: 'Start the sign-in again' });
     const identifier = acceptIdentifier(registration, body.identifier);
     const { accountId: onlyFor, contactId: exceptContact } = pending;
-    return sendTo(deps, { identifier, purpose: 'recover', network: networkOf(ip), onlyFor, exceptContact });
+    const { captchaToken } = body;
+    return sendTo(deps, { identifier, purpose: 'recover', ip, captchaToken, onlyFor, exceptContact });
   });
 
   route(publicServer, completeSecondProof, async ({ body, ip, headers, reply, userAgent }) => {
     const { delivery = 'body', challenge, proof } = body;
+    wallProof(deps, proof);
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const network = networkOf(ip);
     const challengeHash = digest(challenge);
@@ -74,8 +78,7 @@ export const secondProofRoutes = (deps: IdentityDeps): void => {
     const { delivery = 'body', challenge } = body;
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const { termsVersion } = registration;
-    if (body.termsVersion !== termsVersion)
-      return fail(consentRequired, { detail: `Send termsVersion "${termsVersion}" once the person has accepted it` });
+    assertConsent(deps, body.termsVersion);
     const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
     const caller = { network: networkOf(ip), delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
     const started = await db.transaction((tx) =>

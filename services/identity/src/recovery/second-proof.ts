@@ -1,10 +1,12 @@
 // Numbers that changed hands: a right code to a number does not open an account that was not used for long, whoever reads the number's
 // messages now. The profile may ask the same on a device not seen before.
 import { randomBytes } from 'node:crypto';
+import { accountCancelled } from '@meridian/contracts/common.ts';
 import { secondProofRequired } from '@meridian/contracts/identity.ts';
 import type { ProofKind } from '@meridian/contracts/identity-recovery.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
+import { lockStatus } from '../account/account.store.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
@@ -74,6 +76,8 @@ export const settleDoubt = async (
   const proofs = await proofsFor(deps, accountId);
   if (doubt === 'new_device' && proofs.length === 0)
     return deps.db.transaction(async (tx) => {
+      // Asking verification took a while: the account may have been cancelled since its code was right.
+      if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
       if (!(await takePendingSignIn(tx, digest(challenge)))) return fail(secondProofRequired);
       return startSession(tx, deps, { accountId, method, caller });
     });

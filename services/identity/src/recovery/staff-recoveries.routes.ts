@@ -1,17 +1,19 @@
 // What support can do: look at tickets, decide them, start a recovery. Never see a token, never choose a credential (OWASP ASVS 6.4.6).
 import { notFound } from '@meridian/contracts/common.ts';
 import { decideRecovery, listRecoveries, startRecovery, ticketDecided } from '@meridian/contracts/identity-recovery.ts';
+import { pageFrom, readCursor, timePlace } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { maskContact } from '../contacts/contact.ts';
 import type { AccountKey } from '../contacts/contact-vault.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { pageFrom, readCursor } from '../page-cursor.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
-import { recordStaffAction } from '../staff/record-staff-action.ts';
+import { recordReading, recordStaffAction } from '../staff/record-staff-action.ts';
 import { offerRecovery } from './offer-recovery.ts';
 import { lifeOf, listTickets, lockTicket, setTicketState, type Ticket } from './ticket.store.ts';
 import { ticketStatus } from './ticket.ts';
+
+const place = timePlace('rtk');
 
 export const staffRecoveryRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, vault, now } = deps;
@@ -31,11 +33,14 @@ export const staffRecoveryRoutes = (deps: IdentityDeps): void => {
     endsAt: ticket.expires_at.toISOString(),
   });
 
-  route(publicServer, listRecoveries, async ({ query }) => {
+  route(publicServer, listRecoveries, async ({ auth: { staffId }, query }) => {
     if (query.accountId !== undefined) deps.wall(query.accountId);
-    const after = readCursor(query.cursor, /^rtk_[a-z]+_[0-9A-Z]{26}$/);
+    const after = readCursor(place, query.cursor);
     const found = await listTickets(db.read, { accountId: query.accountId, after, limit: query.limit + 1 });
-    const { rows, next } = pageFrom(found, query.limit, (row) => ({ at: row.created_at, id: row.id }));
+    const { rows, next } = pageFrom(found, query.limit, place, (row) => ({ at: row.created_at, id: row.id }));
+    // Before anything is opened: what cannot be recorded is not read.
+    const ticketIds = rows.filter((row) => row.sealed_message !== null).map((row) => row.id);
+    await db.transaction((tx) => recordReading(tx, { at: now(), staffId, ticketIds }));
     const items = rows.map((row) => view(row, vault.unwrap(row.account_id ?? '', row.wrapped)));
     return { status: 200, body: { items, next } };
   });

@@ -30,10 +30,13 @@ export const standingOf = async (
   { accountId, provenContacts }: { accountId: string; provenContacts: readonly string[] },
 ): Promise<Standing & { readonly gone: boolean }> => {
   const contacts = await contactsOf(tx, accountId);
+  // Every statement in any case: which of them run must not tell what an account has.
+  const secondFactors = await secondFactorsOf(tx, accountId);
+  const idle = await isIdle(tx, deps, accountId);
   const asked = provenContacts.length === 0 ? contacts : contacts.filter(({ id }) => provenContacts.includes(id));
   return {
-    secondFactor: (await secondFactorsOf(tx, accountId)).length > 0,
-    doubtful: asked.some(({ kind }) => kind === 'phone') && (await isIdle(tx, deps, accountId)),
+    secondFactor: secondFactors.length > 0,
+    doubtful: idle && asked.some(({ kind }) => kind === 'phone'),
     gone: asked.length < provenContacts.length,
   };
 };

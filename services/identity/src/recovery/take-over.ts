@@ -6,7 +6,7 @@ import { newId } from '@meridian/kit/ids.ts';
 import { sql } from 'kysely';
 import { endDetachment } from '../account/account.store.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
-import { maxContacts } from '../contacts/add-contact.ts';
+import { maxContacts } from '../contacts/attach-contact.ts';
 import { blindIndexesOf, insertContactIfFree } from '../contacts/contact.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';

@@ -1,17 +1,18 @@
 // SQL of recovery tickets.
 import type { Tx } from '@meridian/kit/db/database.ts';
+import type { TimePlace } from '@meridian/kit/http/page.ts';
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
-import type { Place } from '../page-cursor.ts';
 import type { RecoveryTicketTable } from './recovery.schema.ts';
-import type { TicketLife, TicketState } from './ticket.ts';
+import { isLiving, livingStates, type TicketLife, type TicketState, tellWithinMs } from './ticket.ts';
 
 type Transaction = Tx<IdentitySchema>;
 export type Ticket = Selectable<RecoveryTicketTable>;
 
 export const lifeOf = (ticket: Ticket): TicketLife => ({
   state: ticket.state,
-  needsApproval: ticket.needs_approval,
+  // Who was not told of it in time could not stop it.
+  needsApproval: ticket.needs_approval || ticket.heard_at === null,
   coolingUntil: ticket.cooling_until,
   expiresAt: ticket.expires_at,
 });
@@ -36,8 +37,44 @@ export const lockTicket = (tx: Transaction, id: string): Promise<Ticket | undefi
 export const setTicketState = async (tx: Transaction, id: string, state: TicketState, now: Date): Promise<void> => {
   await tx
     .updateTable('recovery_ticket')
-    .set({ state, ended_at: state === 'approved' ? null : now })
+    .set({ state, ended_at: isLiving(state) ? null : now })
     .where('id', '=', id)
+    .execute();
+};
+
+/** Tickets whose owners are still to be told, oldest first. Whoever staff were quicker to approve is told all the same. */
+export const untoldTickets = (db: Kysely<IdentitySchema>, limit: number) =>
+  db
+    .selectFrom('recovery_ticket')
+    .select(['id', 'account_id as accountId'])
+    .where('account_id', 'is not', null)
+    .where('stop_hash', 'is', null)
+    .where('state', 'in', livingStates)
+    .orderBy('created_at')
+    .limit(limit)
+    .$narrowType<{ accountId: string }>()
+    .execute();
+
+export const markTold = async (
+  tx: Transaction,
+  id: string,
+  { stopHash, needsApproval }: { stopHash: string; needsApproval: boolean },
+): Promise<void> => {
+  await tx
+    .updateTable('recovery_ticket')
+    .set({ stop_hash: stopHash, needs_approval: needsApproval })
+    .where('id', '=', id)
+    .execute();
+};
+
+/** A provider took the notice with the code of that hash. The first one counts, and only while most of the cooling-off is still ahead. */
+export const markHeard = async (tx: Transaction, stopHash: string, now: Date): Promise<void> => {
+  await tx
+    .updateTable('recovery_ticket')
+    .set({ heard_at: now })
+    .where('stop_hash', '=', stopHash)
+    .where('heard_at', 'is', null)
+    .where('created_at', '>', new Date(now.getTime() - tellWithinMs))
     .execute();
 };
 
@@ -45,7 +82,7 @@ const stopping = (tx: Transaction, now: Date) =>
   tx
     .updateTable('recovery_ticket')
     .set({ state: 'stopped', ended_at: now })
-    .where('state', 'in', ['open', 'approved'])
+    .where('state', 'in', livingStates)
     .where('expires_at', '>', now);
 
 /** The account whose ticket the code stopped; undefined when there is none to stop. */
@@ -58,7 +95,7 @@ export const stopTicketsOf = async (tx: Transaction, accountId: string, now: Dat
 
 export const listTickets = (
   db: Kysely<IdentitySchema>,
-  { accountId, after, limit }: { accountId: string | undefined; after: Place | undefined; limit: number },
+  { accountId, after, limit }: { accountId: string | undefined; after: TimePlace | undefined; limit: number },
 ): Promise<(Ticket & { wrapped: Buffer })[]> =>
   db
     .selectFrom('recovery_ticket')

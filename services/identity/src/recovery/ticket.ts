@@ -3,10 +3,16 @@
 const hourMs = 3_600_000;
 /** After the cooling-off: for staff to decide, and for the person to come back. */
 const openMs = 7 * 24 * hourMs;
+/** The cooling-off, 24 hours at least, is there for the owner: news of it that leave later than this spare nobody an approval. */
+export const tellWithinMs = hourMs;
 export const ticketsPerDay = [{ seconds: 86_400, max: 3 }];
 
 export type RealNameVerdict = 'match' | 'no_match' | 'not_asked';
 export type TicketState = 'open' | 'approved' | 'refused' | 'stopped' | 'completed';
+/** What can still open its account. */
+export const livingStates = ['open', 'approved'] as const satisfies readonly TicketState[];
+export const isLiving = (state: TicketState): state is (typeof livingStates)[number] =>
+  livingStates.some((living) => living === state);
 /** Of the profile. */
 type Rules = { readonly coolingOffHours: number; readonly staffApproval: boolean };
 
@@ -30,7 +36,7 @@ export const needsApproval = ({ staffApproval }: Pick<Rules, 'staffApproval'>, r
 
 /** As staff see it. */
 export const ticketStatus = (ticket: TicketLife, now: Date): TicketStatus => {
-  if (ticket.state !== 'open' && ticket.state !== 'approved') return ticket.state;
+  if (!isLiving(ticket.state)) return ticket.state;
   if (ticket.expiresAt <= now) return 'refused';
   if (ticket.coolingUntil > now) return 'cooling_off';
   return ticket.needsApproval && ticket.state === 'open' ? 'in_review' : 'ready';

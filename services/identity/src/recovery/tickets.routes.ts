@@ -13,7 +13,11 @@ import { route } from '@meridian/kit/http/route.ts';
 import { reserveBehind, withCaptcha } from '../captcha/with-captcha.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { checkCode } from '../codes/check-code.ts';
+import { refund } from '../codes/limit.store.ts';
+import type { Rule } from '../codes/limits.ts';
 import { networkOf } from '../codes/network.ts';
+import { placeRules, sendGates } from '../codes/place-rules.ts';
+import { totalRule } from '../codes/send-code.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { createRefreshCookies } from '../sessions/refresh-cookie.ts';
@@ -37,26 +41,32 @@ export const ticketRoutes = (deps: IdentityDeps): void => {
   const compare = async (named: Named, realName: { name: string; number: string } | undefined) => {
     if (realName === undefined || !asksRealNames(deps)) return 'not_asked' satisfies RealNameVerdict;
     const accountId = (await findNamed(db.read, named)) ?? decoyAccount(region.id, named.hash);
-    return (await isPerson(deps, accountId, realName)) ? 'match' : 'no_match';
+    return (await isPerson(deps, { accountId, named: named.hash }, realName)) ? 'match' : 'no_match';
   };
 
   route(publicServer, openRecoveryTicket, async ({ body, ip }) => {
     const network = networkOf(ip);
     const named = readName(deps, body.account);
     const contact = acceptIdentifier(registration, body.contact);
-    const place = { scope: codeSecrets.networkScope(network), slotSeconds: 60 };
-    const gates = [{ ...place, windows: deps.sendLimits.beforeCaptcha }];
-    const rules = [
+    const gates = sendGates(deps, ip);
+    const at = deps.now();
+    const ofTheTicket: Rule[] = [
       { scope: `ticket:${codeSecrets.identifierScope('send', named.hash)}`, slotSeconds: 60, windows: ticketsPerDay },
-      { ...place, windows: deps.sendLimits.network },
+      // The notice to the owner, which no limit may hold back later.
+      totalRule(deps.sendLimits),
     ];
+    const rules = [...placeRules(deps, ip), ...ofTheTicket];
     const { retryAfter } = await withCaptcha(deps, body.captchaToken, async (personShown) => {
-      const answer = await db.transaction((tx) => reserveBehind(tx, { personShown, gates, rules, now: deps.now() }));
+      const answer = await db.transaction((tx) => reserveBehind(tx, { personShown, gates, rules, now: at }));
       return answer === 'captcha' ? { outcome: 'captcha_required' } : { outcome: 'booked', retryAfter: answer };
     });
     if (retryAfter !== undefined)
       return fail(codeLimitReached, { retryAfter, detail: 'Too many tickets; wait, or use one that is open' });
-    const realName = await compare(named, body.realName);
+    const realName = await compare(named, body.realName).catch(async (error: unknown) => {
+      // No ticket comes of it: an outage of verification must not use up the tickets of the day.
+      for (const rule of ofTheTicket) await refund(db.read, rule, at);
+      throw error;
+    });
     const { ticketId, ticketToken, coolingUntil } = await db.transaction((tx) =>
       openTicket(tx, deps, { named, contact, realName, message: body.message, network }),
     );
@@ -84,19 +94,19 @@ export const ticketRoutes = (deps: IdentityDeps): void => {
     // Answered alike, sent only to the address the ticket was opened with.
     const same = codeSecrets.identifierHash(contact.kind, contact.value) === ticket.contact_hash;
     const only = same ? {} : { onlyFor: null };
-    const command = { identifier: contact, purpose: 'bind', network: networkOf(ip) } as const;
+    const command = { identifier: contact, purpose: 'bind', ip, captchaToken: body.captchaToken } as const;
     return sendTo(deps, { ...command, accountId: ticket.account_id, ...only });
   });
 
   route(publicServer, completeRecoveryTicket, async ({ body, ip, headers, reply, userAgent }) => {
-    const { delivery = 'body', contact, password } = body;
+    const { delivery = 'body', contact, password, termsVersion } = body;
+    deps.wall(contact.codeId);
     if (delivery === 'cookie') cookies.assertOrigin(headers.origin);
     const network = networkOf(ip);
     const identifier = acceptIdentifier(registration, contact.identifier);
     const tokenHash = digest(body.ticketToken);
     const ticket = readyTicket(await findTicket(db.read, tokenHash), deps.now());
     const { codeId, code } = contact;
-    deps.wall(codeId);
     const hash = codeSecrets.identifierHash(identifier.kind, identifier.value);
     if (hash !== ticket.contact_hash)
       return fail(codeInvalid, { detail: 'The ticket was opened with another address' });
@@ -112,7 +122,7 @@ export const ticketRoutes = (deps: IdentityDeps): void => {
     const deviceId = delivery === 'cookie' ? cookies.deviceId(reply) : body.deviceId;
     const caller = { network, delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
     const started = await db.transaction((tx) =>
-      completeTicket(tx, deps, { tokenHash, contact: identifier, codeId, passwordHash, caller }),
+      completeTicket(tx, deps, { tokenHash, contact: identifier, codeId, passwordHash, termsVersion, caller }),
     );
     return { status: 201, body: { ...(await answerOf(reply, delivery, started)), created: false }, headers: noStore };
   });

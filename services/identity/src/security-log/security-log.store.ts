@@ -1,9 +1,10 @@
 // The security log: who signed in, out, or was refused, kept for the period the profile names. No contact is ever in it.
+import { addMonths } from '@meridian/kit/add-months.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
-import type { Place } from '../page-cursor.ts';
 import type { Device } from '../sessions/device.ts';
+import type { LogPlace } from './log-place.ts';
 
 export type SecurityEvent = {
   readonly at: Date;
@@ -64,7 +65,7 @@ export const appendSecurityLog = async (tx: Tx<IdentitySchema>, event: SecurityE
 export const securityLogOf = (
   db: Kysely<IdentitySchema>,
   accountId: string,
-  { after, limit }: { after: Place | undefined; limit: number },
+  { after, limit }: { after: LogPlace | undefined; limit: number },
 ) =>
   db
     .selectFrom('security_log')
@@ -78,6 +79,32 @@ export const securityLogOf = (
     .limit(limit)
     .execute();
 
+const credentialChanges: readonly SecurityEvent['kind'][] = [
+  'password_changed',
+  'totp_on',
+  'totp_off',
+  'passkey_added',
+  'passkey_removed',
+  'contact_added',
+  'contact_removed',
+  'phone_detached',
+  'login_linked',
+  'login_unlinked',
+];
+
+/** When the ways to sign in last changed: each change is logged in its own transaction. What the account began with is none. */
+export const credentialsChangedAt = async (tx: Tx<IdentitySchema>, accountId: string): Promise<Date | null> => {
+  const row = await tx
+    .selectFrom('security_log')
+    .innerJoin('account', 'account.id', 'security_log.account_id')
+    .select((e) => e.fn.max('at').as('at'))
+    .where('account.id', '=', accountId)
+    .where('kind', 'in', credentialChanges)
+    .whereRef('at', '>', 'account.created_at')
+    .executeTakeFirst();
+  return row?.at ?? null;
+};
+
 export const countSecurityLogOf = async (tx: Tx<IdentitySchema>, accountId: string): Promise<number> => {
   const row = await tx
     .selectFrom('security_log')
@@ -85,13 +112,6 @@ export const countSecurityLogOf = async (tx: Tx<IdentitySchema>, accountId: stri
     .where('account_id', '=', accountId)
     .executeTakeFirstOrThrow();
   return Number(row.count);
-};
-
-/** The last day a row of `at` is kept. */
-export const keptUntil = (at: Date, months: number): Date => {
-  const end = new Date(at);
-  end.setUTCMonth(end.getUTCMonth() + months);
-  return end;
 };
 
 /** Deletes what is older than its period, at most `limit` rows of each log; answers whether more may be left. The tables refuse any other deletion. */
@@ -102,7 +122,7 @@ export const deleteExpiredLogs = async (
   limit = 5_000,
 ): Promise<boolean> => {
   let more = false;
-  const before = keptUntil(now, -months);
+  const before = addMonths(now, -months);
   await sql`select set_config('meridian.retention', 'expired', true)`.execute(tx);
   for (const table of ['security_log', 'staff_audit'] as const) {
     const old = (tx as unknown as Kysely<IdentitySchema>)

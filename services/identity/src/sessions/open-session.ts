@@ -2,7 +2,8 @@
 import { accountRegistered } from '@meridian/contracts/events/lifecycle.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
-import { hasAgreed, insertAccount, insertConsent } from '../account/account.store.ts';
+import { insertAccount } from '../account/account.store.ts';
+import { assertAgreed, assertConsent } from '../account/terms.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
@@ -22,8 +23,6 @@ export type OpenSession = {
 };
 
 export type OpenedSession =
-  /** Nothing was changed: the code can still be used. */
-  | { readonly outcome: 'consent_required' }
   | { readonly outcome: 'code_used' }
   | { readonly outcome: 'account_cancelled' }
   /** To be committed: the code is used up, the challenge stands for it. */
@@ -63,13 +62,9 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
   const { termsVersion } = deps.region.profile.registration;
 
   let owner = await lockOwner(tx, blindIndex);
-  if (owner === undefined && command.termsVersion !== termsVersion) return { outcome: 'consent_required' };
   if (owner !== undefined && owner.status !== 'active') return { outcome: 'account_cancelled' };
-  // Terms that changed are put to the person at the next sign-in; the code stays good for it.
-  if (owner !== undefined && !(await hasAgreed(tx, owner.accountId, termsVersion))) {
-    if (command.termsVersion !== termsVersion) return { outcome: 'consent_required' };
-    await insertConsent(tx, { accountId: owner.accountId, termsVersion, at: now });
-  }
+  if (owner === undefined) assertConsent(deps, command.termsVersion);
+  else await assertAgreed(tx, deps, owner.accountId, command.termsVersion);
   if (!(await consumeCode(tx, codeId, 'login', now))) return { outcome: 'code_used' };
 
   const registered = owner === undefined ? await register(tx, deps, command, blindIndex, termsVersion) : undefined;

@@ -8,6 +8,7 @@ import {
   reauthenticate,
   secondFactorRequired,
 } from '@meridian/contracts/identity.ts';
+import { pageFrom, readCursor, timePlace } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { lockStatus } from '../account/account.store.ts';
@@ -18,19 +19,22 @@ import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { withFactor } from '../factors/check-factor.ts';
 import { deletePendingOf, secondFactorsOf } from '../factors/factor.store.ts';
-import { pageFrom, readCursor } from '../page-cursor.ts';
+import { wallProof } from '../factors/wall-proof.ts';
+import { assertLongBound } from './assert-long-bound.ts';
 import { endSession } from './end-session.ts';
 import { endSessions } from './end-sessions.ts';
 import { livingSessions, setProven } from './session.store.ts';
 import { proofMs } from './session.ts';
 
+const place = timePlace('ses');
+
 export const ownSessionRoutes = (deps: IdentityDeps): void => {
   const { publicServer, db, now } = deps;
 
   route(publicServer, listSessions, async ({ auth, query }) => {
-    const after = readCursor(query.cursor, /^ses_[a-z]+_[0-9A-Z]{26}$/);
+    const after = readCursor(place, query.cursor);
     const found = await livingSessions(db.read, auth.accountId, { after, limit: query.limit + 1, now: now() });
-    const { rows, next } = pageFrom(found, query.limit, (row) => ({ at: row.created_at, id: row.id }));
+    const { rows, next } = pageFrom(found, query.limit, place, (row) => ({ at: row.created_at, id: row.id }));
     return {
       status: 200,
       body: {
@@ -69,19 +73,21 @@ export const ownSessionRoutes = (deps: IdentityDeps): void => {
   });
 
   route(publicServer, reauthenticate, async ({ auth, body, ip }) => {
+    wallProof(deps, body);
     const at = now();
     const network = networkOf(ip);
     const provenUntil = new Date(at.getTime() + proofMs).toISOString();
     if (body.method !== 'code') {
+      await assertLongBound(db.read, deps, auth.accountId, body);
       await withFactor(deps, { accountId: auth.accountId, factor: body, network }, (tx) =>
         setProven(tx, auth.sessionId, at),
       );
       return { status: 200, body: { provenUntil } };
     }
-    deps.wall(body.codeId);
     // Whoever reads the person's messages must not get past the factor that was set against just that.
     if ((await secondFactorsOf(db.read, auth.accountId)).length > 0)
       return fail(secondFactorRequired, { detail: 'Prove yourself with the second factor' });
+    await assertLongBound(db.read, deps, auth.accountId, body);
     const identifierHashes = await blindIndexesOf(db.read, auth.accountId);
     const { codeId, code } = body;
     await checkCode(deps, { codeId, purpose: 'reauthenticate', identifierHashes, code, network });

@@ -1,8 +1,8 @@
 // SQL of sessions.
 import type { Tx } from '@meridian/kit/db/database.ts';
+import type { TimePlace } from '@meridian/kit/http/page.ts';
 import type { Kysely } from 'kysely';
 import type { AccountStatus, EndReason, IdentitySchema, SessionDelivery } from '../db/schema.ts';
-import type { Place } from '../page-cursor.ts';
 import type { Device } from './device.ts';
 import type { Family } from './session.ts';
 
@@ -120,7 +120,7 @@ export const oldestBeyond = async (tx: Transaction, accountId: string, keep: num
 export const livingSessions = (
   db: Kysely<IdentitySchema>,
   accountId: string,
-  { after, limit, now }: { after: Place | undefined; limit: number; now: Date },
+  { after, limit, now }: { after: TimePlace | undefined; limit: number; now: Date },
 ) =>
   living(db, accountId, now)
     .select(['id', 'method', 'device', 'place', 'created_at', 'last_seen_at'])

@@ -1,5 +1,5 @@
 // Sign in, refresh, sign out.
-import { accountCancelled, consentRequired } from '@meridian/contracts/common.ts';
+import { accountCancelled } from '@meridian/contracts/common.ts';
 import {
   codeInvalid,
   createSession,
@@ -47,10 +47,6 @@ export const sessionRoutes = (deps: IdentityDeps): void => {
         caller: { network, delivery, device },
       }),
     );
-    if (opened.outcome === 'consent_required')
-      return fail(consentRequired, {
-        detail: `Send termsVersion "${registration.termsVersion}" once the person has accepted it`,
-      });
     if (opened.outcome === 'code_used')
       return fail(codeInvalid, { detail: 'This code was just used; ask for a new one' });
     if (opened.outcome === 'account_cancelled')

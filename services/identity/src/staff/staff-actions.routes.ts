@@ -7,13 +7,14 @@ import {
   listStaffAudit,
   signOutStaff,
 } from '@meridian/contracts/identity-staff.ts';
+import { pageFrom, readCursor } from '@meridian/kit/http/page.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { lockStatus } from '../account/account.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { deletePendingOf } from '../factors/factor.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
-import { pageFrom, readCursor } from '../page-cursor.ts';
+import { logPlace } from '../security-log/log-place.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
 import { recordStaffAction } from './record-staff-action.ts';
@@ -65,7 +66,8 @@ export const staffActionRoutes = (deps: IdentityDeps): void => {
 
   route(publicServer, listStaffAudit, async ({ query }) => {
     if (query.staffId !== undefined) deps.wall(query.staffId);
-    const after = readCursor(query.cursor, /^\d{1,18}$/);
+    if (query.subject !== undefined) deps.wall(query.subject);
+    const after = readCursor(logPlace, query.cursor);
     const found = await auditPage(db.read, {
       ...query,
       staffId: query.staffId,
@@ -73,7 +75,7 @@ export const staffActionRoutes = (deps: IdentityDeps): void => {
       after,
       limit: query.limit + 1,
     });
-    const { rows, next } = pageFrom(found, query.limit, (row) => ({ at: row.at, id: String(row.id) }));
+    const { rows, next } = pageFrom(found, query.limit, logPlace, (row) => ({ at: row.at, id: String(row.id) }));
     const items = rows.map((row) => ({
       at: row.at.toISOString(),
       staffId: row.staff_id,

@@ -3,7 +3,7 @@ import type { StaffRole } from '@meridian/contracts/endpoint.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { IdentitySchema } from '../db/schema.ts';
-import type { Place } from '../page-cursor.ts';
+import type { LogPlace } from '../security-log/log-place.ts';
 
 type Transaction = Tx<IdentitySchema>;
 
@@ -63,10 +63,16 @@ export const takeCompletion = async (tx: Transaction, codeHash: string, now: Dat
     .returning(['code_challenge', 'staff_id', 'roles'])
     .executeTakeFirst();
 
-/** False when there is no such person. */
-export const endTokensOf = async (tx: Transaction, staffId: string, now: Date): Promise<boolean> =>
-  (await tx.updateTable('staff').set({ not_before: now }).where('id', '=', staffId).executeTakeFirst())
-    .numUpdatedRows === 1n;
+/** Also those that a console has not yet taken for its code. False when there is no such person. */
+export const endTokensOf = async (tx: Transaction, staffId: string, now: Date): Promise<boolean> => {
+  await tx.deleteFrom('staff_completion').where('staff_id', '=', staffId).execute();
+  const { numUpdatedRows } = await tx
+    .updateTable('staff')
+    .set({ not_before: now })
+    .where('id', '=', staffId)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
 
 /** Whether a token of the person, issued then, has been ended since. Tokens carry whole seconds: one of the same second is taken for older. */
 export const isEnded = async (db: Kysely<IdentitySchema>, staffId: string, issuedAt: Date): Promise<boolean> => {
@@ -76,7 +82,7 @@ export const isEnded = async (db: Kysely<IdentitySchema>, staffId: string, issue
 
 export const auditPage = (
   db: Kysely<IdentitySchema>,
-  filter: { staffId: string | undefined; subject: string | undefined; after: Place | undefined; limit: number },
+  filter: { staffId: string | undefined; subject: string | undefined; after: LogPlace | undefined; limit: number },
 ) =>
   db
     .selectFrom('staff_audit')
@@ -90,6 +96,25 @@ export const auditPage = (
     .orderBy('id', 'desc')
     .limit(filter.limit)
     .execute();
+
+/** What staff did to an account or to a ticket of it. */
+export const countStaffActionsOn = async (tx: Transaction, accountId: string): Promise<number> => {
+  const row = await tx
+    .selectFrom('staff_audit')
+    .select((e) => e.fn.countAll<bigint>().as('count'))
+    .where((e) =>
+      e.or([
+        e('subject', '=', accountId),
+        e(
+          'subject',
+          'in',
+          e.selectFrom('recovery_ticket').select('recovery_ticket.id').where('account_id', '=', accountId),
+        ),
+      ]),
+    )
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
+};
 
 /** The id of a person at a provider; the first sign-in gives it, and it stays. */
 export const staffIdOf = async (

@@ -33,7 +33,7 @@ export const startChromium = async (address: string) => {
   const stop = async () => {
     child.kill('SIGKILL');
     await ended;
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 1_000 });
   };
   try {
     const [port, path] = (
@@ -62,7 +62,7 @@ export const startChromium = async (address: string) => {
       if (reply.error) throw new Error(`${method}: ${reply.error.message}`);
       return reply.result ?? {};
     };
-    const { targetId } = await send('Target.createTarget', { url: address });
+    const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
     const inPage = (method: string, params?: object) => send(method, params, String(sessionId));
     await inPage('Page.enable');
@@ -92,12 +92,19 @@ export const startChromium = async (address: string) => {
       if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? 'the page threw');
       return result.value;
     };
-    await waitFor(
-      async () =>
-        (await evaluate<string>('location.href')).startsWith(address) &&
-        (await evaluate<string>('document.readyState')) === 'complete',
-    );
+    /** The authenticators stay. */
+    const open = async (page: string) => {
+      await inPage('Page.navigate', { url: page });
+      await waitFor(
+        async () =>
+          (await evaluate<string>('location.href')).startsWith(page) &&
+          (await evaluate<string>('document.readyState')) === 'complete',
+        { timeoutMs: 45_000 },
+      );
+    };
+    await open(address);
     return {
+      open,
       authenticator,
       removeAuthenticator: (authenticatorId: string) =>
         inPage('WebAuthn.removeVirtualAuthenticator', { authenticatorId }),

@@ -69,7 +69,7 @@ export const startLogins = async () => {
       now: clock.now,
       models: [],
       staff,
-      notifications: { timeScale: 0.001, timeoutMs: 2_000 },
+      notifications: { timeScale: 0.001, timeoutMs: 10_000 },
       log: () => undefined,
     }),
     await startReceiver(),

@@ -1,6 +1,7 @@
 // The four other services as a cancellation sees them: fences and standings, each of which can be told to fail.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { verificationAttemptsUsed } from '@meridian/contracts/verification.ts';
 
 export const others = ['key-issuance', 'billing', 'verification', 'moderation'] as const;
 export type Other = (typeof others)[number];
@@ -18,10 +19,14 @@ export const startParticipants = async () => {
   /** What verification knows: persons by account. */
   const persons = new Map<string, { name: string; number: string }>();
   const asked: { accountId: string }[] = [];
+  /** Its limit, of one day that never ends. */
+  const tries = new Map<string, number>();
   const answerOfVerification = (path: string, body: string) => {
     if (path.endsWith('/match')) {
-      const question = JSON.parse(body) as { accountId: string; name: string; number: string };
+      const question = JSON.parse(body) as { accountId: string; askedAs: string; name: string; number: string };
       asked.push({ accountId: question.accountId });
+      tries.set(question.askedAs, (tries.get(question.askedAs) ?? 0) + 1);
+      if ((tries.get(question.askedAs) ?? 0) > 10) return undefined;
       const person = persons.get(question.accountId);
       return { match: person !== undefined && person.name === question.name && person.number === question.number };
     }
@@ -56,7 +61,11 @@ export const startParticipants = async () => {
       }
       if (service === 'verification') {
         if (down.has(service)) return void request.socket.destroy();
-        answer(answerOfVerification(rest.join('/'), Buffer.concat(chunks).toString()));
+        const body = answerOfVerification(rest.join('/'), Buffer.concat(chunks).toString());
+        if (body !== undefined) return void answer(body);
+        const { code, status, title } = verificationAttemptsUsed;
+        response.writeHead(status, { 'content-type': 'application/problem+json' });
+        response.end(JSON.stringify({ type: 'about:blank', code, status, title, requestId: 'of-the-stub' }));
         return;
       }
       answer(standings[service]());

@@ -2,6 +2,7 @@
 import { beginTotp, confirmTotp } from '@meridian/contracts/identity.ts';
 import { totpAt } from '../../src/factors/totp.ts';
 import { type Stand, waitFor } from './stand.ts';
+import type { StatementLog } from './statement-log.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const bytesOf = (text: string) => {
@@ -9,7 +10,7 @@ const bytesOf = (text: string) => {
   return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
 };
 
-export const helpers = (stand: Stand) => {
+export const helpers = (stand: Stand, log?: StatementLog) => {
   const codesAt = async (to: string) => (await stand.messages(to)).filter((message) => message.code !== null);
   return {
     codesAt,
@@ -23,6 +24,8 @@ export const helpers = (stand: Stand) => {
       });
       return { ...answer.body, code: message?.code ?? '' };
     },
+    /** Another message was asked for after all others and has come: whatever was to come has come. */
+    nothingOnItsWay: (kind: 'phone' | 'email') => stand.codeFor(stand.identifiers[kind]()),
     /** The newest notice that fits. */
     noticeAt: (to: string, pattern: RegExp) =>
       waitFor(
@@ -36,27 +39,27 @@ export const helpers = (stand: Stand) => {
       const { recoveryCodes } = (await stand.ask(confirmTotp, { token, body: { code: codeNow() } })).body;
       return { codeNow, recoveryCodes };
     },
-    /** Everything of an answer that a caller could compare, what is drawn at random left out; and how long it took. */
+    /** Everything of an answer that a caller could compare, what is drawn at random left out; and what was run for it. */
     rawPost: async (path: string, body: unknown, ip: string) => {
-      const start = performance.now();
+      const logged = log?.next();
       const answer = await fetch(`${stand.urls().publicUrl}${path}`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-forwarded-for': ip },
+        headers: { 'content-type': 'application/json', 'x-forwarded-for': ip, ...logged?.headers },
         body: JSON.stringify(body),
       });
       const text = await answer.text();
-      const ms = performance.now() - start;
-      const headers = [...answer.headers].filter(([name]) => !/^(date|x-request-id|x-ratelimit-.*)$/.test(name));
+      // How long there is to wait depends on the second at which a slot of the counts ends.
+      const headers = [...answer.headers].filter(
+        ([name]) => !/^(date|retry-after|x-request-id|x-ratelimit-.*)$/.test(name),
+      );
       const plain = text
         .replaceAll(/[a-z]{3}_[a-z]+_[0-9A-Z]{26}/g, '<id>')
         .replaceAll(/"[A-Za-z0-9_-]{43}"/g, '<token>')
         .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
-        .replaceAll(/"requestId":"[^"]+"/g, '<request>');
-      return { ms, seen: { status: answer.status, headers, body: plain } };
+        .replaceAll(/"requestId":"[^"]+"/g, '<request>')
+        .replaceAll(/"retryAfter":\d+/g, '<wait>');
+      return { status: answer.status, headers, body: plain, statements: logged?.statements() };
     },
   };
 };
 export type Helpers = ReturnType<typeof helpers>;
-
-export const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;

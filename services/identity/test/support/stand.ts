@@ -73,7 +73,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     now,
     models: [],
     staff,
-    notifications: { timeScale: 0.001, timeoutMs: 1_000 },
+    notifications: { timeScale: 0.001, timeoutMs: 10_000 },
     log: () => undefined,
   });
   const outside = sandbox.credentials[region];
@@ -114,6 +114,7 @@ export const startStand = async (options: { region: string; env?: Env }) => {
     SMTP_URL: `smtp://${encodeURIComponent(outside.mail.user)}:${encodeURIComponent(outside.mail.password)}@${outside.mail.host}:${outside.mail.port}`,
     MAIL_FROM: 'Meridian <no-reply@meridian.example>',
     CODES_BEFORE_CAPTCHA: '1000',
+    CODES_CAPTCHA_FREE_PER_HOUR: '100000',
     CAPTCHA_ENDPOINT: outside.captcha.endpoint,
     CAPTCHA_SECRET: outside.captcha.secret,
     OIDC_ISSUER: outside.oidc.issuer,

@@ -35,7 +35,12 @@ export const changeRoutes = (server: HttpServer, deps: Deps): void => {
       status: 200,
       body: {
         position: position.toString(),
-        changes: changes.map((c) => ({ accountId: c.account_id, keyId: c.key_id, reason: c.reason })),
+        changes: changes.map((c) => ({
+          position: c.position.toString(),
+          accountId: c.account_id,
+          keyId: c.key_id,
+          reason: c.reason,
+        })),
       },
     };
   });

@@ -1,7 +1,8 @@
 // SQL of what gateways must hear of. Positions are given in commit order, so a reader that goes on from the last one it saw skips nothing.
+
+import { affected } from '@meridian/kit/db/affected.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, type Selectable, sql } from 'kysely';
-import { affected } from '../db/affected.ts';
 import type { ChangeReason, Schema } from '../db/schema.ts';
 
 export type KeyChange = Selectable<Schema['key_change']>;

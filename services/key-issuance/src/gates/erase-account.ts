@@ -1,4 +1,5 @@
 // Erase what this service holds of an account. Digests stay, without an owner, so that its keys stay dead.
+import { addMonths } from '@meridian/kit/add-months.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { ErasureReceipt } from '@meridian/kit/db/schema.ts';
 import type { Schema } from '../db/schema.ts';
@@ -10,18 +11,6 @@ import { deleteGate } from './gate.store.ts';
 
 /** How long the record of who did what is kept, and by what law. */
 export type AuditRetention = { readonly months: number; readonly basis: string };
-
-export const retainedSince = (retention: AuditRetention, now: Date): Date => {
-  const since = new Date(now);
-  since.setUTCMonth(since.getUTCMonth() - retention.months);
-  return since;
-};
-
-const retainedUntil = (retention: AuditRetention, now: Date): string => {
-  const until = new Date(now);
-  until.setUTCMonth(until.getUTCMonth() + retention.months);
-  return until.toISOString().slice(0, 10);
-};
 
 /**
  * Can be repeated: a second run finds nothing. The changes that tell gateways to end streams stay for their 24 hours: a gateway may not have
@@ -43,6 +32,13 @@ export const eraseAccount = async (
     retained:
       count === 0 || auditRetention.months === 0
         ? []
-        : [{ class: 'key_audit', count, basis: auditRetention.basis, until: retainedUntil(auditRetention, now) }],
+        : [
+            {
+              class: 'key_audit',
+              count,
+              basis: auditRetention.basis,
+              until: addMonths(now, auditRetention.months).toISOString().slice(0, 10),
+            },
+          ],
   };
 };

@@ -4,7 +4,7 @@ import { recordChange } from '../changes/key-change.store.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { audit } from '../keys/key-audit.store.ts';
-import { holdUnerased, insertFreeze, markUnfrozen } from './gate.store.ts';
+import { insertFreeze, markUnfrozen } from './gate.store.ts';
 
 type Freeze = { readonly accountId: string; readonly freezeId: string };
 
@@ -14,7 +14,7 @@ export const freezeAccount = async (
   { accountId, freezeId }: Freeze,
 ): Promise<void> => {
   const now = deps.now();
-  if (!(await holdUnerased(tx, accountId)) || !(await insertFreeze(tx, accountId, freezeId))) return;
+  if (!(await insertFreeze(tx, accountId, freezeId))) return;
   await audit(tx, { at: now, account_id: accountId, key_id: null, actor: 'billing', action: 'freeze' });
   await recordChange(tx, { accountId, keyId: null, reason: 'frozen', now });
 };
@@ -26,6 +26,6 @@ export const unfreezeAccount = async (
   { accountId, freezeId }: Freeze,
 ): Promise<void> => {
   const now = deps.now();
-  if (!(await holdUnerased(tx, accountId)) || !(await markUnfrozen(tx, accountId, freezeId, now))) return;
+  if (!(await markUnfrozen(tx, accountId, freezeId, now))) return;
   await audit(tx, { at: now, account_id: accountId, key_id: null, actor: 'billing', action: 'unfreeze' });
 };

@@ -1,17 +1,7 @@
 // SQL of the gate: what stops every key of an account at once, at any number of keys. Each reason has a place of its own.
-import { findTombstone } from '@meridian/kit/account/tombstone.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
-
-/**
- * Holds off fence and erasure of the account until this transaction ends; false when it is erased, and then nothing may be written of it:
- * a late event must not bring anything back.
- */
-export const holdUnerased = async (tx: Tx<Schema>, accountId: string): Promise<boolean> => {
-  await sql`select account_fenced_at(${accountId})`.execute(tx);
-  return (await findTombstone(tx, accountId)) === undefined;
-};
 
 /** Is the account cancelled; holds off its fence until this transaction ends where it is not. */
 export const isFenced = async (tx: Tx<Schema>, accountId: string): Promise<boolean> => {

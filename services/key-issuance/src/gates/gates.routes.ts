@@ -16,6 +16,7 @@ export const gateRoutes = (server: HttpServer, deps: RouteDeps): void => {
   const { db, wall } = deps;
   route(server, fenceKeyIssuance, async ({ body }) => {
     wall(body.accountId);
+    wall(body.sagaId);
     const { fencedAt } = await db.transaction((tx) => fenceKeys(tx, deps, body));
     return { status: 200, body: { ...body, fencedAt: fencedAt.toISOString() } };
   });

@@ -4,7 +4,7 @@ import { recordChange } from '../changes/key-change.store.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { audit } from '../keys/key-audit.store.ts';
-import { clearExhausted, holdUnerased, markExhausted } from './gate.store.ts';
+import { clearExhausted, markExhausted } from './gate.store.ts';
 
 export const noteExhausted = async (
   tx: Tx<Schema>,
@@ -12,7 +12,7 @@ export const noteExhausted = async (
   { accountId }: { accountId: string },
 ): Promise<void> => {
   const now = deps.now();
-  if (!(await holdUnerased(tx, accountId)) || !(await markExhausted(tx, accountId, now))) return;
+  if (!(await markExhausted(tx, accountId, now))) return;
   await audit(tx, { at: now, account_id: accountId, key_id: null, actor: 'billing', action: 'exhaust' });
   await recordChange(tx, { accountId, keyId: null, reason: 'exhausted', now });
 };
@@ -22,6 +22,6 @@ export const noteRestored = async (
   deps: Pick<Deps, 'now'>,
   { accountId }: { accountId: string },
 ): Promise<void> => {
-  if (!(await holdUnerased(tx, accountId)) || !(await clearExhausted(tx, accountId))) return;
+  if (!(await clearExhausted(tx, accountId))) return;
   await audit(tx, { at: deps.now(), account_id: accountId, key_id: null, actor: 'billing', action: 'restore' });
 };

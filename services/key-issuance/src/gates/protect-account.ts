@@ -4,7 +4,7 @@ import { recordChange } from '../changes/key-change.store.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { audit } from '../keys/key-audit.store.ts';
-import { holdUnerased, insertProtection, markLifted, type Protection } from './gate.store.ts';
+import { insertProtection, markLifted, type Protection } from './gate.store.ts';
 
 /** Its end time needs no one to act on it: it counts when the gate is read. */
 export const protectAccount = async (
@@ -13,7 +13,7 @@ export const protectAccount = async (
   { accountId, ...protection }: Protection & { accountId: string },
 ): Promise<void> => {
   const now = deps.now();
-  if (!(await holdUnerased(tx, accountId)) || !(await insertProtection(tx, accountId, protection))) return;
+  if (!(await insertProtection(tx, accountId, protection))) return;
   await audit(tx, { at: now, account_id: accountId, key_id: null, actor: 'moderation', action: 'protect' });
   if (protection.until > now) await recordChange(tx, { accountId, keyId: null, reason: 'protected', now });
 };
@@ -25,6 +25,6 @@ export const liftProtection = async (
   { accountId, protectionId }: { accountId: string; protectionId: string },
 ): Promise<void> => {
   const now = deps.now();
-  if (!(await holdUnerased(tx, accountId)) || !(await markLifted(tx, accountId, protectionId, now))) return;
+  if (!(await markLifted(tx, accountId, protectionId, now))) return;
   await audit(tx, { at: now, account_id: accountId, key_id: null, actor: 'moderation', action: 'lift' });
 };

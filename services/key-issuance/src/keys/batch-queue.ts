@@ -11,6 +11,8 @@ export type BatchOptions<Q, A> = {
   readonly maxWaiting: number;
   /** Milliseconds from question to answer, waiting included. */
   readonly deadlineMs: number;
+  /** Milliseconds of a steady clock. */
+  readonly clock?: () => number;
 };
 
 /** `overloaded`: too many wait; `timeout`: no answer in time. */
@@ -27,6 +29,7 @@ type Asked<Q, A> = { question: Q; until: number; settle: PromiseWithResolvers<A>
 
 /** Answers a function that asks one question of the next batch. Rejects with BatchError or with what `run` rejected with. */
 export const createBatchQueue = <Q, A>(options: BatchOptions<Q, A>): ((question: Q) => Promise<A>) => {
+  const { clock = () => performance.now() } = options;
   let waiting: Asked<Q, A>[] = [];
   const inFlight = new Set<Asked<Q, A>[]>();
   let scheduled = false;
@@ -34,7 +37,7 @@ export const createBatchQueue = <Q, A>(options: BatchOptions<Q, A>): ((question:
 
   // One timer for all, instead of one each: a question may overstay by a twentieth of its deadline.
   const sweep = (): void => {
-    const now = performance.now();
+    const now = clock();
     const late = (asked: Asked<Q, A>) => asked.until <= now;
     for (const asked of waiting) if (late(asked)) asked.settle.reject(new BatchError('timeout'));
     waiting = waiting.filter((asked) => !late(asked));
@@ -82,7 +85,7 @@ export const createBatchQueue = <Q, A>(options: BatchOptions<Q, A>): ((question:
   return (question) => {
     if (waiting.length >= options.maxWaiting) return Promise.reject(new BatchError('overloaded'));
     const settle = Promise.withResolvers<A>();
-    waiting.push({ question, until: performance.now() + options.deadlineMs, settle });
+    waiting.push({ question, until: clock() + options.deadlineMs, settle });
     sweeper ??= setInterval(sweep, Math.max(5, options.deadlineMs / 20)).unref();
     schedule();
     return settle.promise;

@@ -88,12 +88,14 @@ describe('coalesced reads', () => {
   });
 
   test('who asks later has a later deadline, also about a digest that waits already', async () => {
-    const { ask, sent } = controlled({ deadlineMs: 1_000, maxBatch: 1 });
+    let time = 0;
+    const { ask, sent } = controlled({ deadlineMs: 100, maxBatch: 1, clock: () => time });
     const busy = ask(digest(9)).catch((error: unknown) => error);
     await turn();
     const elder = ask(digest(1));
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    time = 60;
     const younger = ask(digest(1));
+    time = 100;
     await expect(elder).rejects.toMatchObject({ code: 'timeout' });
     expect(await busy).toMatchObject({ code: 'timeout' });
     await turn();

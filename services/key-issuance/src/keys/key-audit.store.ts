@@ -1,7 +1,8 @@
 // Who did what to keys and gates, written in the transaction that does it.
+
+import { affected } from '@meridian/kit/db/affected.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
-import { affected } from '../db/affected.ts';
 import type { Schema } from '../db/schema.ts';
 
 export const audit = async (tx: Tx<Schema>, row: Omit<Insertable<Schema['key_audit']>, 'id'>): Promise<void> => {

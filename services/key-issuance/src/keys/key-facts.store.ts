@@ -1,4 +1,5 @@
-// What a verification reads: secrets, their keys and the gates of their accounts in one statement, so that all of it is of one moment.
+// What a verification reads: secrets, their keys, the gates of their accounts and the position of changes in one statement, so that all of it
+// is of one moment.
 import type { KeyProduct } from '@meridian/contracts/key-issuance.ts';
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
@@ -24,6 +25,7 @@ type FactsRow = {
   frozen: boolean;
   case_id: string | null;
   until: Date | null;
+  position: string;
 };
 
 const numberOrNull = (value: bigint | null) => (value === null ? null : Number(value));
@@ -38,7 +40,7 @@ export const findFacts = async (
     select encode(s.digest, 'hex') as digest, s.ends_at, coalesce(k.revoked_at, s.revoked_at) as revoked_at, k.key_id, k.account_id, k.product,
       k.models, k.endpoints, k.networks, k.requests_per_minute, k.tokens_per_minute, k.tokens_per_day, k.expires_at,
       g.cancelled_at, g.exhausted_at, g.plan_until, p.case_id, p.until,
-      exists (select from account_freeze f where f.account_id = k.account_id and f.lifted_at is null) as frozen
+      (select position::text from key_change_head) as position, f.frozen is not null as frozen
     from api_key_secret s
     join api_key k on k.key_id = s.key_id
     left join account_gate g on g.account_id = k.account_id
@@ -46,6 +48,9 @@ export const findFacts = async (
       select case_id, until from account_protection
       where account_id = k.account_id and lifted_at is null and until > ${now} order by until desc limit 1
     ) p on true
+    left join lateral (
+      select true as frozen from account_freeze where account_id = k.account_id and lifted_at is null limit 1
+    ) f on true
     where s.digest = any(${[...digests]}::bytea[])`.execute(db);
   return new Map(rows.map((row) => [row.digest, factsOf(row)]));
 };
@@ -69,5 +74,6 @@ const factsOf = (row: FactsRow): KeyFacts => ({
   exhaustedAt: row.exhausted_at,
   planUntil: row.plan_until,
   frozen: row.frozen,
+  position: row.position,
   protection: row.case_id !== null && row.until !== null ? { caseId: row.case_id, until: row.until } : null,
 });

@@ -21,6 +21,7 @@ const facts: KeyFacts = {
   planUntil: null,
   frozen: false,
   protection: null,
+  position: '7',
 };
 const ahead = { caseId: 'cas_cn_01ARZ3NDEKTSV4RRFFQ69G5FAV', until: ms(1) };
 const appealUrl = 'https://appeal.example';

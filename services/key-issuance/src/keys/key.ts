@@ -22,6 +22,8 @@ export type KeyFacts = {
   readonly frozen: boolean;
   /** The protection in force that ends last. */
   readonly protection: { readonly caseId: string; readonly until: Date } | null;
+  /** The last change of keys that these facts reckon with. */
+  readonly position: string;
 };
 
 /** What the key is presented for. */
@@ -34,7 +36,13 @@ export type KeyUse = {
 };
 
 export type Judgement =
-  | { readonly valid: true; readonly accountId: string; readonly keyId: string; readonly product: KeyProduct }
+  | {
+      readonly valid: true;
+      readonly accountId: string;
+      readonly keyId: string;
+      readonly product: KeyProduct;
+      readonly position: string;
+    }
   | { readonly valid: false; readonly refusal: KeyRefusal };
 
 /** A list refuses what is not known too: a door that cannot tell must not open. */
@@ -49,7 +57,7 @@ const listed = (list: readonly string[] | null, value: string | undefined) =>
 export const judgeKey = (facts: KeyFacts | undefined, use: KeyUse, now: Date, appealUrl: string): Judgement => {
   const refuse = (refusal: KeyRefusal): Judgement => ({ valid: false, refusal });
   if (facts === undefined) return refuse({ code: 'key_invalid' });
-  const { accountId, keyId, product } = facts;
+  const { accountId, keyId, product, position } = facts;
   if (facts.revokedAt !== null || (facts.secretEndsAt !== null && facts.secretEndsAt <= now))
     return refuse({ code: 'key_revoked' });
   if (facts.expiresAt !== null && facts.expiresAt <= now) return refuse({ code: 'key_expired' });
@@ -66,5 +74,5 @@ export const judgeKey = (facts: KeyFacts | undefined, use: KeyUse, now: Date, ap
   if (facts.networks !== null && !use.isFrom?.(facts.networks)) return refuse({ code: 'ip_not_allowed' });
   if (!listed(facts.endpoints, use.endpoint)) return refuse({ code: 'endpoint_not_allowed' });
   if (use.model !== null && !listed(facts.models, use.model)) return refuse({ code: 'model_not_allowed' });
-  return { valid: true, accountId, keyId, product };
+  return { valid: true, accountId, keyId, product, position };
 };

@@ -8,7 +8,7 @@ import { recordChange, recordRevocations } from '../changes/key-change.store.ts'
 import type { Schema } from '../db/schema.ts';
 import type { Deps } from '../deps.ts';
 import { isFenced } from '../gates/gate.store.ts';
-import { findKey, type KeyRow, markAllRevoked, markRevoked } from './key.store.ts';
+import { findKey, findKeyForUpdate, type KeyRow, markAllRevoked, markRevoked } from './key.store.ts';
 import { audit } from './key-audit.store.ts';
 import { findOwner } from './key-secret.store.ts';
 
@@ -59,6 +59,9 @@ export const revokeLeakedKey = async (tx: Tx<Schema>, deps: Deps, digest: Buffer
   if (owner === undefined) return;
   const { accountId, keyId } = owner;
   if (await isFenced(tx, accountId)) return;
+  await findKeyForUpdate(tx, accountId, keyId);
+  // Asked again now that nobody can rotate: a rotation that held the key until here has ended the secret, and made a new one that nobody found.
+  if ((await findOwner(tx, digest, now)) === undefined) return;
   if ((await markRevoked(tx, accountId, keyId, now)) === undefined) return;
   await audit(tx, { at: now, account_id: accountId, key_id: keyId, actor: 'leak_report', action: 'revoke' });
   await deps.publish(tx, keyRevoked, { accountId, data: { keyId, reason: 'leaked' } });

@@ -1,8 +1,8 @@
 // SQL of counters: many calls in one statement, and the correction of what a call reserved.
 import type { RateWindow } from '@meridian/contracts/key-issuance.ts';
+import { affected } from '@meridian/kit/db/affected.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
-import { affected } from '../db/affected.ts';
 import type { Schema } from '../db/schema.ts';
 import { dayOf, minuteOf, type RateSubject, startOfMinute, windowsOf } from './rate.ts';
 

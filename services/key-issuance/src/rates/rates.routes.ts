@@ -19,6 +19,7 @@ export const rateRoutes = (server: HttpServer, { db, wall, now, accountModelLimi
   route(server, reportKeyUsage, async ({ body }) => {
     const { accountId, keyId, model, requestId, tokensReserved, tokensUsed } = body;
     wall(accountId);
+    wall(keyId);
     const difference = tokensUsed - tokensReserved;
     const subjects = [
       keySubject(keyId),

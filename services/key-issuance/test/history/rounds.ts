@@ -2,6 +2,7 @@
 import type { Database } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import type { Schema } from '../../src/db/schema.ts';
+import type { Mistake } from './judge.ts';
 import { makeKeys, now, region } from './replica.ts';
 import { type Outcome, type Replica, randomFrom, runHistory } from './run-history.ts';
 
@@ -17,14 +18,14 @@ export type RoundsOptions = {
   readonly calls: number;
   /** Calls of one round. */
   readonly each: number;
-  /** For a planted bug: one violation is enough. */
-  readonly stopEarly?: boolean;
+  /** For a planted bug: it has been noticed when this mistake has been seen; other mistakes do not end the search. */
+  readonly seeking?: Mistake;
 };
 
-export const rounds = async ({ replicas, db, calls, each, stopEarly = false }: RoundsOptions): Promise<Outcome> => {
+export const rounds = async ({ replicas, db, calls, each, seeking }: RoundsOptions): Promise<Outcome> => {
   const random = randomFrom(seed);
   const sum: Outcome = { calls: 0, violations: {}, of: {} };
-  while (sum.calls < calls && !(stopEarly && Object.keys(sum.violations).length > 0)) {
+  while (sum.calls < calls && !(seeking && sum.violations[seeking])) {
     const outcome = await runHistory({
       replicas,
       keys: await makeKeys(db, Math.ceil(each / 50), 3),

@@ -1,6 +1,6 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { ErasureReceipt } from '@meridian/kit/db/schema.ts';
-import { newId } from '@meridian/kit/ids.ts';
+import { newTimelessId } from '@meridian/kit/ids.ts';
 import { eraseCaseKeys } from '../cases/case-text.ts';
 import { liftProtection } from '../cases/protection.store.ts';
 import type { Schema } from '../db/schema.ts';
@@ -8,16 +8,19 @@ import { lockAccount } from './account.store.ts';
 
 const deleted = (result: { numDeletedRows: bigint }) => Number(result.numDeletedRows);
 
-/** A protection, with its case, under an id that leads to nobody; another one for each, so that not even they can be put together. */
+/** What stays says on which day (UTC) an account was erased, not when: the moment could be matched with the tombstone, or with a log. */
+const dayOf = (now: Date): Date => new Date(Math.floor(now.getTime() / 86_400_000) * 86_400_000);
+
+/** A protection, with its case, under a random id; another one for each, so that not even they can be put together. */
 const pseudonymise = async (tx: Tx<Schema>, deps: { region: string; now: () => Date }, accountId: string) => {
-  const now = deps.now();
+  const erasedOn = dayOf(deps.now());
   const cases = await tx
     .selectFrom('moderation_case')
     .select(['id', 'state'])
     .where('account_id', '=', accountId)
     .execute();
   for (const { id, state } of cases) {
-    const nobody = newId('acc', deps.region, now);
+    const nobody = newTimelessId('acc', deps.region);
     await tx.updateTable('protection').set({ account_id: nobody }).where('case_id', '=', id).execute();
     await tx
       .updateTable('moderation_case')
@@ -25,7 +28,7 @@ const pseudonymise = async (tx: Tx<Schema>, deps: { region: string; now: () => D
         account_id: nobody,
         appeal_open: false,
         // An undecided case has nothing left to be decided about.
-        ...(state === 'open' && { state: 'expired', closed_at: now }),
+        ...(state === 'open' && { state: 'expired', closed_at: erasedOn }),
       })
       .where('id', '=', id)
       .execute();
@@ -35,7 +38,8 @@ const pseudonymise = async (tx: Tx<Schema>, deps: { region: string; now: () => D
 
 /**
  * Erases what moderation holds of an account: the keys of its cases (appeals and reasons become unreadable, in backups too), appeals,
- * strikes, fingerprints and overrides. Cases and decisions stay as a record of what rules and reviewers did, under ids that lead to nobody.
+ * strikes, fingerprints and overrides. Cases and decisions stay as a record of what rules and reviewers did, under random ids. Events
+ * name the account beside its case for as long as they are kept (docs/operations.md).
  */
 export const eraseAccount = async (
   tx: Tx<Schema>,
@@ -50,7 +54,7 @@ export const eraseAccount = async (
     .where('lifted_at', 'is', null)
     .executeTakeFirst();
   // Nobody is told: the account itself is gone, and who listens has erased it too.
-  if (active) await liftProtection(tx, active.id, 'erased', deps.now());
+  if (active) await liftProtection(tx, active.id, 'erased', dayOf(deps.now()));
   const caseKeys = await eraseCaseKeys(tx, accountId);
   const ids = tx.selectFrom('moderation_case').select('id').where('account_id', '=', accountId);
   const appeals = deleted(await tx.deleteFrom('appeal').where('case_id', 'in', ids).executeTakeFirstOrThrow());

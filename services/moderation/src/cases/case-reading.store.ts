@@ -1,6 +1,7 @@
 // The audit of staff who read cases. Ids only: once an account is erased, its cases lead to nobody.
+import { affected } from '@meridian/kit/db/affected.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
 
 /** Before anything is shown: what cannot be recorded is not read. */
@@ -15,6 +16,9 @@ export const recordReading = async (
     .execute();
 };
 
-export const deleteOldReadings = async (db: Kysely<Schema>, before: Date): Promise<void> => {
-  await db.deleteFrom('case_reading').where('at', '<', before).execute();
-};
+/** Deletes at most `limit` readings from before `before`; answers how many. */
+export const deleteOldReadings = (db: Kysely<Schema>, before: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from case_reading where id in (
+    select id from case_reading where at < ${before} order by at limit ${limit})`.execute(db),
+  );

@@ -11,6 +11,18 @@ type Reader = Tx<Schema> | Kysely<Schema>;
 export const findCase = (db: Reader, id: string): Promise<CaseRow | undefined> =>
   db.selectFrom('moderation_case').selectAll().where('id', '=', id).executeTakeFirst();
 
+/** Cases that wait for a person, undecided or with an open appeal, for longer than they should. */
+export const countOverdue = async (db: Reader, now: Date): Promise<number> => {
+  const { count } = await db
+    .selectFrom('moderation_case')
+    .select(({ fn }) => fn.countAll<bigint>().as('count'))
+    // Of the index by which reviewers find their work: an open appeal, or an undecided case.
+    .where('urgency', 'in', [0, 1])
+    .where('due_at', '<', now)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+};
+
 export const findLatestCase = (db: Reader, accountId: string): Promise<CaseRow | undefined> =>
   db
     .selectFrom('moderation_case')

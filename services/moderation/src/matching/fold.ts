@@ -20,20 +20,23 @@ const unfoldedSteps = 4;
 const room = 64;
 const mostMarks = 16;
 
-// Zero-width characters, soft hyphen, word joiner, byte order mark, variation selectors: they hide words and mean nothing here.
-const isInvisible = (unit: number) =>
-  unit === 0xad ||
-  (unit >= 0x200b && unit <= 0x200f) ||
-  unit === 0x2060 ||
-  unit === 0xfeff ||
-  (unit >= 0xfe00 && unit <= 0xfe0f);
+// Zero-width characters, fillers, directions, tags, variation selectors: they hide words and mean nothing here. Looked for before anything is
+// normalised, which would make other characters of some.
+const invisible = /\p{Default_Ignorable_Code_Point}/gu;
+const visible = (text: string) => text.replace(invisible, '');
 
-// What composes with the character before it: marks, Hangul vowels and finals, half-width voiced sound marks.
+// What composes with the character before it (marks, Hangul vowels and finals, half-width voiced sound marks), or stands invisibly between.
 const joins = (unit: number) =>
-  (unit >= 0x1160 && unit <= 0x11ff) || unit === 0xff9e || unit === 0xff9f || /\p{M}/u.test(String.fromCharCode(unit));
+  (unit >= 0x1160 && unit <= 0x11ff) ||
+  unit === 0xff9e ||
+  unit === 0xff9f ||
+  /[\p{M}\p{Default_Ignorable_Code_Point}]/u.test(String.fromCharCode(unit));
 
-const visibleUnits = (text: string): Uint16Array =>
-  Uint16Array.from([...Array(text.length).keys()].map((i) => text.charCodeAt(i)).filter((unit) => !isInvisible(unit)));
+// First halves of tags and variation selectors beyond the first plane: all of U+E0000 to U+E0FFF is invisible.
+const beginsInvisible = (unit: number) => unit >= 0xdb40 && unit <= 0xdb43;
+
+const folding = (text: string) => visible(text).normalize('NFKC').toLowerCase();
+const unitsOf = (text: string) => Uint16Array.from([...Array(text.length).keys()], (i) => text.charCodeAt(i));
 
 const slow = 0xffff;
 
@@ -46,10 +49,11 @@ const buildTable = () => {
   const joining = new Uint8Array(65_536);
   const unfolded = new Map<number, Uint16Array>();
   for (let unit = 0; unit < 65_536; unit += 1) {
+    if (beginsInvisible(unit)) joining[unit] = 1;
     if (unit >= 0xd800 && unit <= 0xdfff) continue;
     if (joins(unit)) joining[unit] = 1;
     else {
-      const folded = visibleUnits(String.fromCharCode(unit).normalize('NFKC').toLowerCase());
+      const folded = unitsOf(folding(String.fromCharCode(unit)));
       if (folded.length === 1) alone[unit] = folded[0] ?? slow;
       else unfolded.set(unit, folded);
     }
@@ -70,11 +74,13 @@ const grow = (out: Growing) => {
   out.offsets = offsets;
 };
 
+const after = (text: string, at: number): number => at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
+
 // A character with what composes with it (at most 16), so that composed and decomposed forms fold alike.
 const clusterEnd = (text: string, at: number): number => {
-  let end = at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
+  let end = after(text, at);
   for (let marks = 0; marks < mostMarks && end < text.length && joining[text.charCodeAt(end)] === 1; marks += 1)
-    end += 1;
+    end = after(text, end);
   return end;
 };
 
@@ -104,9 +110,8 @@ const foldSlice = (text: string, from: number, until: number, out: Growing): { a
     }
     looks += 1;
     const end = clusterEnd(text, at);
-    const cluster = text.slice(at, end).normalize('NFKC').toLowerCase();
-    for (let i = 0; i < cluster.length && i < room; i += 1)
-      if (!isInvisible(cluster.charCodeAt(i))) append(out, cluster.charCodeAt(i), at);
+    const cluster = folding(text.slice(at, end));
+    for (let i = 0; i < cluster.length && i < room; i += 1) append(out, cluster.charCodeAt(i), at);
     at = end;
   }
   return { at, looks };

@@ -58,6 +58,22 @@ describe('folding', () => {
     expect(textOf(foldNow(text))).toBe(folded);
   });
 
+  test.each([
+    0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x17b4, 0x180b, 0x180e, 0x200b, 0x200d, 0x202a, 0x2060, 0x2061, 0x2066, 0x206f,
+    0x3164, 0xfe0f, 0xfeff, 0xffa0, 0xfff0, 0x1bca0, 0x1d173, 0xe0001, 0xe0061, 0xe0100, 0xe0fff,
+  ])('U+%x hides no word, wherever it stands and however often', async (code) => {
+    const hidden = String.fromCodePoint(code);
+    expect(textOf(foldNow(`${hidden}for${hidden}bid${hidden.repeat(40)}den${hidden}`))).toBe('forbidden');
+    expect(textOf(foldNow(`cafe${hidden}`))).toBe('cafe');
+    expect(await words(patternsOf('word', 'ok'), `is o${hidden}k${hidden}?`)).toEqual(['ok']);
+  });
+  test.each([0x34f, 0x200b, 0x2060, 0xfe0f, 0xe0061, 0xe0100])('U+%x keeps no mark from its letter', (code) => {
+    expect(textOf(foldNow(`cafe${String.fromCodePoint(code)}\u0301`))).toBe('café');
+  });
+  test('half a tag is no tag', () => {
+    expect(textOf(foldNow('a\udb40b\udc61c'))).toBe('a\udb40b\udc61c');
+  });
+
   test('offsets speak of the original text', async () => {
     const text = 'ﷺ ﬁ １２ ａｂｃ cafe\u0301 禁用';
     expect(await scan(patternsOf('any', 'abc', 'café', '禁用', 'fi'), text)).toEqual([

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { createBoundedMatching } from './bounded-matching.ts';
 import { createLiteralMatcher } from './literal-matcher.ts';
 import { createRoom } from './match-room.ts';
 import { matchTexts } from './match-texts.ts';
@@ -115,4 +116,21 @@ test('room is taken and given back; what is larger than all of it gets in alone'
   expect(room.take(1)).toBeUndefined();
   large?.();
   expect(room.take(10)).toBeDefined();
+});
+
+test('more text at a time than there is room for is refused, and matched again afterwards', async () => {
+  const match = createBoundedMatching({
+    rules: { current: () => set },
+    fingerprintKey: 'k'.repeat(32),
+    clock: () => 0,
+  });
+  const ask = (text: string) =>
+    match([text], () => false).then(
+      (hits) => hits.length,
+      (error: { code?: string }) => error.code,
+    );
+  const large = `${'all is well '.repeat(87_000)} forbidden`;
+  const outcomes = await Promise.all(Array.from({ length: 18 }, () => ask(large)));
+  expect(outcomes).toEqual([...Array(16).fill(1), 'match_busy', 'match_busy']);
+  expect(await ask(large)).toBe(1);
 });

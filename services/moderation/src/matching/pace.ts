@@ -21,7 +21,7 @@ export type PaceOptions = {
   /** Whether nobody waits for the answer any more. */
   readonly isGone?: () => boolean;
   /** Milliseconds, running on. */
-  readonly clock?: () => number;
+  readonly clock?: (() => number) | undefined;
 };
 
 export const createPace = ({ units, turn, isGone, clock = () => performance.now() }: PaceOptions): Pace => {

@@ -1,6 +1,7 @@
 // The rules file of a deployment (RULES_FILE), checked as a whole before anything of it is used.
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '@meridian/kit/config/config.ts';
+import type { Logger } from '@meridian/kit/telemetry/log.ts';
 import { z } from 'zod';
 import { foldNow } from '../matching/fold.ts';
 import { type Policy, type RuleText, severities } from './rule.ts';
@@ -82,4 +83,13 @@ export const readRulesFile = (path: string | undefined): RulesFile => {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(['RULES_FILE: cannot be read']);
   }
+};
+
+/** Says that a production service moderates by the shipped examples, which nobody ever writes: a region would seem to be moderated. */
+export const warnOfExamples = (
+  log: Pick<Logger, 'warn'>,
+  config: { MERIDIAN_MODE: 'embedded' | 'production'; RULES_FILE?: string | undefined },
+): void => {
+  if (config.MERIDIAN_MODE === 'production' && config.RULES_FILE === undefined)
+    log.warn('RULES_FILE is not given: texts are matched against the shipped examples, which are invented words');
 };

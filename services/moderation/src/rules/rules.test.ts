@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { nextRules, type RuleText } from './rule.ts';
-import { parseRules, readRulesFile } from './rules-file.ts';
+import { parseRules, readRulesFile, warnOfExamples } from './rules-file.ts';
 
 const rule = (over: Partial<RuleText> = {}): RuleText => ({
   id: 'r',
@@ -60,3 +60,16 @@ describe('the rules file', () => {
     expect(() => readRulesFile('no/such/file.json')).toThrow('RULES_FILE: cannot be read');
   });
 });
+
+test.each([
+  ['production', undefined, 1],
+  ['production', '/run/secrets/rules.json', 0],
+  ['embedded', undefined, 0],
+] as const)(
+  'in mode %s with the rules file %s, %d warning names the variable',
+  (MERIDIAN_MODE, RULES_FILE, warnings) => {
+    const warned: unknown[] = [];
+    warnOfExamples({ warn: (message: unknown) => warned.push(message) }, { MERIDIAN_MODE, RULES_FILE });
+    expect(warned).toEqual(Array(warnings).fill(expect.stringContaining('RULES_FILE')));
+  },
+);

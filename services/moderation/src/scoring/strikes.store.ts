@@ -1,4 +1,5 @@
 import type { Hit } from '@meridian/contracts/moderation.ts';
+import { affected } from '@meridian/kit/db/affected.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
@@ -74,14 +75,16 @@ export const sumWindows = async (
   return rows.map(({ sum }) => Number(sum));
 };
 
-/** Deletes at most `limit` strikes and fingerprints that are too old to count, oldest first. Strikes of a case go with their time too. */
-export const deleteOldEvidence = async (
-  db: Kysely<Schema>,
-  before: { strikes: Date; fingerprints: Date },
-  limit: number,
-): Promise<void> => {
-  await sql`delete from strike where id in (
-    select id from strike where counted_at < ${before.strikes} order by counted_at limit ${limit})`.execute(db);
-  await sql`delete from counted_fingerprint where ctid in (
-    select ctid from counted_fingerprint where counted_at < ${before.fingerprints} limit ${limit})`.execute(db);
-};
+/** Deletes at most `limit` strikes that are too old to count, oldest first; answers how many. Strikes of a case go with their time too. */
+export const deleteOldStrikes = (db: Kysely<Schema>, before: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from strike where id in (
+    select id from strike where counted_at < ${before} order by counted_at limit ${limit})`.execute(db),
+  );
+
+/** Deletes at most `limit` fingerprints that are too old to count; answers how many. */
+export const deleteOldFingerprints = (db: Kysely<Schema>, before: Date, limit: number): Promise<number> =>
+  affected(
+    sql`delete from counted_fingerprint where ctid in (
+    select ctid from counted_fingerprint where counted_at < ${before} limit ${limit})`.execute(db),
+  );

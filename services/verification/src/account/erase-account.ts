@@ -1,6 +1,6 @@
 import type { Tx } from '@meridian/kit/db/database.ts';
 import type { ErasureReceipt } from '@meridian/kit/db/schema.ts';
-import { newId } from '@meridian/kit/ids.ts';
+import { newTimelessId } from '@meridian/kit/ids.ts';
 import type { Schema } from '../db/schema.ts';
 import { registerDay } from '../personal/identity-number.ts';
 import { eraseSubjectKey } from '../personal/subject-key.store.ts';
@@ -41,15 +41,14 @@ export const eraseAccount = async (
     await tx
       .insertInto('decision_record')
       .values({
-        id: newId('rec', deps.region, now),
+        // Timeless, and a day instead of a moment: either could be matched with the tombstone, or with a log.
+        id: newTimelessId('rec', deps.region),
         outcome: state,
-        // A day, not a moment: a moment could be matched with a log.
         decided_on: registerDay(decided_at ?? now),
         provider,
         consent_version,
       })
       .execute();
-  await tx.deleteFrom('match_try').where('account_id', '=', accountId).execute();
   await tx.deleteFrom('verification').where('account_id', '=', accountId).execute();
   return { erased, retained: [] };
 };

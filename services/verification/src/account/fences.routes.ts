@@ -7,6 +7,7 @@ import type { Schema } from '../db/schema.ts';
 export const fenceRoutes = (platform: Platform<Schema>): void => {
   route(platform.internalServer, fenceVerification, async ({ body: { accountId, sagaId } }) => {
     platform.wall(accountId);
+    platform.wall(sagaId);
     const { fencedAt } = await platform.db.transaction((tx) =>
       fenceAccount(tx, { accountId, sagaId, now: platform.now() }),
     );

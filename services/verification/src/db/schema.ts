@@ -39,7 +39,7 @@ type OwnSchema = {
   subject_slot: { subject_index: Buffer; slot: number; account_id: string };
   attempt_day: { account_id: string; day: string; attempts: number; answers: number };
   subject_attempt: { subject_index: Buffer; day: string; attempts: number };
-  match_try: { account_id: string; day: string; tries: number };
+  match_try: { asked_as: string; day: string; tries: number };
   decision_record: { id: string; outcome: string; decided_on: string; provider: string; consent_version: string };
 };
 

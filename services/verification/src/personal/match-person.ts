@@ -4,7 +4,7 @@ import { verificationAttemptsUsed } from '@meridian/contracts/verification.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { blindIndex } from './blind-index.ts';
 import { nextRegisterDay, registerDay } from './identity-number.ts';
-import { countTry, forgetOldTries } from './match-try.store.ts';
+import { countTry } from './match-try.store.ts';
 import { normaliseName } from './person.ts';
 import { findSubjectKey } from './subject-key.store.ts';
 import { findStanding, openPerson } from './submission.store.ts';
@@ -14,15 +14,14 @@ const triesPerDay = 10;
 
 export const matchPerson = async (
   flow: SubmissionFlow,
-  { accountId, name, number }: { accountId: string; name: string; number: string },
+  { accountId, askedAs, name, number }: { accountId: string; askedAs: string; name: string; number: string },
 ): Promise<boolean> => {
   const now = flow.now();
   const day = registerDay(now);
-  const tries = await flow.db.transaction((tx) => countTry(tx, accountId, day));
-  if (tries === 1) await forgetOldTries(flow.db.read, day);
+  const tries = await flow.db.transaction((tx) => countTry(tx, askedAs, day));
   if (tries > triesPerDay)
     return fail(verificationAttemptsUsed, {
-      detail: 'Too many questions about one account; ask again tomorrow (UTC+8)',
+      detail: 'Too many questions under one name; ask again tomorrow (UTC+8)',
       retryAfter: Math.ceil((nextRegisterDay(now).getTime() - now.getTime()) / 1_000),
     });
   const [standing, key] = await Promise.all([

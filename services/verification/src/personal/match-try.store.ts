@@ -1,14 +1,14 @@
-// SQL of the count of questions about one account.
+// SQL of the count of questions under one name.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../db/schema.ts';
 
 /** Counts one and answers how many that makes today. */
-export const countTry = async (tx: Tx<Schema>, accountId: string, day: string): Promise<number> => {
+export const countTry = async (tx: Tx<Schema>, askedAs: string, day: string): Promise<number> => {
   const row = await tx
     .insertInto('match_try')
-    .values({ account_id: accountId, day, tries: 1 })
-    .onConflict((conflict) => conflict.columns(['account_id', 'day']).doUpdateSet({ tries: sql`match_try.tries + 1` }))
+    .values({ asked_as: askedAs, day, tries: 1 })
+    .onConflict((conflict) => conflict.columns(['asked_as', 'day']).doUpdateSet({ tries: sql`match_try.tries + 1` }))
     .returning('tries')
     .executeTakeFirstOrThrow();
   return row.tries;

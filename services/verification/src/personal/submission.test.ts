@@ -6,22 +6,13 @@ import {
   mostDrives,
   nextDriveAt,
   type RegistryOutcome,
+  registryOutcomes,
   reviewDays,
   type SubmissionState,
 } from './submission.ts';
 
 const now = new Date('2026-11-22T04:00:00Z');
 const pending = { state: 'pending' as SubmissionState, drives: 0, createdAt: now, attended: true };
-const outcomes: RegistryOutcome[] = [
-  'match',
-  'mismatch',
-  'not_found',
-  'invalid_input',
-  'provider_limit',
-  'provider_unavailable',
-  'pending',
-];
-
 describe('an answer while the person waits', () => {
   test.each<[RegistryOutcome, object]>([
     ['match', { next: 'approve' }],
@@ -57,7 +48,7 @@ test('only a mismatch uses up an attempt, and a final submission never changes',
   fc.assert(
     fc.property(
       fc.constantFrom<SubmissionState>('pending', 'manual_review', 'approved', 'rejected', 'freed', 'superseded'),
-      fc.constantFrom(...outcomes),
+      fc.constantFrom(...registryOutcomes),
       fc.boolean(),
       fc.nat({ max: 20 }),
       (state, outcome, attended, drives) => {

@@ -1,14 +1,16 @@
 // The life of one submission, as pure decisions. Nothing here knows a database or a provider.
 
 /** What a registry can say of a name and a number. */
-export type RegistryOutcome =
-  | 'match'
-  | 'mismatch'
-  | 'not_found'
-  | 'invalid_input'
-  | 'provider_limit'
-  | 'provider_unavailable'
-  | 'pending';
+export const registryOutcomes = [
+  'match',
+  'mismatch',
+  'not_found',
+  'invalid_input',
+  'provider_limit',
+  'provider_unavailable',
+  'pending',
+] as const;
+export type RegistryOutcome = (typeof registryOutcomes)[number];
 
 /**
  * pending: the registry is being asked. manual_review: the registry has no record, which proves nothing; asked again daily until it lapses.

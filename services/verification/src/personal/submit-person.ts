@@ -17,11 +17,14 @@ import type { VerificationDeps } from './deps.ts';
 import type { IdentityNumberRefusal } from './identity-number.ts';
 import { type Person, type PersonRefusal, readPerson } from './person.ts';
 import { startSubmission } from './start-submission.ts';
+import type { RegistryOutcome } from './submission.ts';
 
 export type SubmissionFlow = VerificationDeps & {
   readonly db: Database<Schema>;
   readonly registry: Registry;
   readonly log: Logger;
+  /** Counts what the registry answered. */
+  readonly answered: (outcome: RegistryOutcome) => void;
 };
 
 const whys: Readonly<Record<IdentityNumberRefusal, string>> = {
@@ -40,13 +43,14 @@ const refusePerson = (refusal: PersonRefusal, minimumAge: number): never =>
     ? fail(identityNumberInvalid, { detail: whys[refusal.why] })
     : fail(underAge, { detail: `One must be at least ${minimumAge} years old to pay in this region` });
 
-/** Asks and logs the code, never the question. */
+/** Asks, counts and logs the code, never the question. */
 export const askRegistry = async (
   flow: SubmissionFlow,
   submissionId: string,
   person: Person,
 ): Promise<RegistryAnswer> => {
   const answer = await flow.registry.ask({ submissionId, ...person });
+  flow.answered(answer.outcome);
   const level = answer.outcome === 'provider_unavailable' || answer.outcome === 'provider_limit' ? 'warn' : 'info';
   flow.log[level](
     { submissionId, outcome: answer.outcome, providerCode: answer.providerCode },

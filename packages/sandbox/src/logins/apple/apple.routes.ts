@@ -6,7 +6,8 @@ import { html } from '../../http/html.ts';
 import { sendPage } from '../../http/page.ts';
 import { createIdTokens } from '../../oidc/id-token.ts';
 import { otherProvider } from '../../oidc/misbehaviour.ts';
-import { createGrants } from '../grants.ts';
+import { keepNewest } from '../../storage/keep-newest.ts';
+import { createGrants, kept } from '../grants.ts';
 import { loginPage, type Parameters, textOf } from '../login-page.ts';
 import type { LoginPerson } from '../people.ts';
 import { createApps, exactly } from '../registrations.ts';
@@ -124,6 +125,7 @@ export const appleRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
           const grant = { ...request, person };
           const first = !consented.has(consentOf(grant)) && request.scope.includes('name');
           consented.add(consentOf(grant));
+          keepNewest(consented, kept);
           const forged = part.faults.current().forgedUserEmail;
           const user = JSON.stringify({
             name: { firstName: person.name.slice(1) || person.name, lastName: person.name.slice(0, 1) },

@@ -45,7 +45,8 @@ export const xiaomiRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
   const part = createPart('xiaomi', 'Xiaomi account login', faults);
   const apps = createApps(app, deps, 'xiaomi');
   const grants = createGrants<Grant>({ now: deps.now, codeMs: 600_000, tokenMs: tokenLifeSeconds * 1000 });
-  const refreshTokens = new Map<string, Grant>();
+  // Used once each; no document says when they end.
+  const refreshTokens = createGrants<Grant>({ now: deps.now, codeMs: 0, tokenMs: Number.POSITIVE_INFINITY });
   const unionIdOf = (person: LoginPerson) => textId(43, 'xiaomi union', person.key);
 
   const sendToken = (reply: FastifyReply, body: object) => reply.type('application/json').send(body);
@@ -105,13 +106,11 @@ export const xiaomiRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
           if (redeemed.kind !== 'ok') return sendError(reply, 96013);
           grant = redeemed.grant;
         } else if (parameters.grant_type === 'refresh_token') {
-          const old = textOf(parameters, 'refresh_token') ?? '';
-          grant = refreshTokens.get(old);
+          grant = refreshTokens.byToken(parameters.refresh_token);
           if (!grant || !mine(grant)) return sendError(reply, 96009);
-          refreshTokens.delete(old);
+          refreshTokens.endToken(parameters.refresh_token);
         } else return sendError(reply, 96006);
-        const refreshToken = randomText(60);
-        refreshTokens.set(refreshToken, grant);
+        const refreshToken = refreshTokens.newToken(grant);
         if (part.faults.current().garbled) return reply.type('text/html').send('<html>登录</html>');
         const body = {
           access_token: grants.newToken(grant),

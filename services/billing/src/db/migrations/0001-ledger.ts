@@ -1,6 +1,7 @@
 // Double entry. Amounts are nano-units; credit is positive, debit negative. `user_cash` is what we owe a user, `clearing` what a channel owes us.
+
+import { statements } from '@meridian/kit/db/statements.ts';
 import type { Migration } from 'kysely/migration';
-import { statements } from './statements.ts';
 
 /** `currency` is the region's one currency: no row of another can exist. */
 export const ledger = (currency: string): Migration => {
@@ -40,7 +41,8 @@ export const ledger = (currency: string): Migration => {
        ${currencyColumn},
        available bigint not null default 0,
        held bigint not null default 0 check (held >= 0),
-       erased_at timestamptz,
+       -- A day: the moment is in account_tombstone, beside the account that this row must not lead back to.
+       erased_on date,
        retained_until date
      )`,
     `create function refuse_change() returns trigger language plpgsql as $$

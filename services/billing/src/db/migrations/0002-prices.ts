@@ -1,5 +1,5 @@
+import { statements } from '@meridian/kit/db/statements.ts';
 import type { Migration } from 'kysely/migration';
-import { statements } from './statements.ts';
 
 /** Versions are never changed: a charge names the version it was made with. */
 export const prices = (currency: string): Migration =>

@@ -1,5 +1,5 @@
+import { statements } from '@meridian/kit/db/statements.ts';
 import type { Migration } from 'kysely/migration';
-import { statements } from './statements.ts';
 
 export const recharge = (currency: string): Migration =>
   statements([

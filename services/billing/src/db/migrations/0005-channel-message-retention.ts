@@ -1,5 +1,5 @@
+import { statements } from '@meridian/kit/db/statements.ts';
 import type { Migration } from 'kysely/migration';
-import { statements } from './statements.ts';
 
 /** A message about an order of ours is erased with its account; one about none needs an end of its own. */
 export const channelMessageRetention = (): Migration =>

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { type Notification, NotificationRefused } from '../channel.ts';
 import { verifyRsa } from '../rsa.ts';
-import { orderAnswer, paidOf } from './order-answer.ts';
+import { merchantOf, orderAnswer, paidOf } from './order-answer.ts';
 import type { WaffoConfig } from './waffo.ts';
 
 const webhook = z.object({ eventType: z.string().min(1).max(64), result: z.unknown() });
@@ -24,7 +24,7 @@ const read = (rawBody: Buffer): z.infer<typeof webhook> => {
   }
 };
 
-/** Throws NotificationRefused. Only a PAYMENT_NOTIFICATION with PAY_SUCCESS changes anything here; every other status is noted. */
+/** Throws NotificationRefused. Only a PAYMENT_NOTIFICATION with PAY_SUCCESS pays an order, or has it asked about; the rest is noted. */
 export const parseWaffoNotification = (
   config: WaffoConfig,
   headers: IncomingHttpHeaders,
@@ -46,7 +46,12 @@ export const parseWaffoNotification = (
   const { orderStatus, paymentRequestId } = order.data;
   const kind = `${eventType}:${orderStatus}`;
   if (orderStatus !== 'PAY_SUCCESS') return { eventId, kind, orderNo: paymentRequestId, paid: undefined };
-  const paid = paidOf(order.data, config);
-  if (paid === undefined) throw new NotificationRefused('wrong_merchant', 'the payment is not one of this merchant');
+  const merchant = merchantOf(order.data, config);
+  if (merchant === 'foreign')
+    throw new NotificationRefused('wrong_merchant', 'the payment is not one of this merchant');
+  // The signature is Waffo's, for all of its merchants: it does not say whose the payment is. An inquiry with our API key does.
+  if (merchant === 'unnamed') return { eventId, kind, orderNo: paymentRequestId, paid: undefined, ask: true };
+  const paid = paidOf(order.data);
+  if (paid === undefined) throw new NotificationRefused('unreadable', 'the webhook has no readable amount');
   return { eventId, kind, orderNo: paymentRequestId, paid };
 };

@@ -30,11 +30,19 @@ export const webUrlOf = (orderAction: string | undefined): string | undefined =>
   }
 };
 
-/** The payment in a paid order; undefined when the merchant is another or the amount unreadable. */
-export const paidOf = (order: z.infer<typeof orderAnswer>, config: WaffoConfig): Paid | undefined => {
+/** Whose an order is by its own word. `unnamed`: it names no merchant. */
+export const merchantOf = (
+  { merchantInfo }: z.infer<typeof orderAnswer>,
+  config: WaffoConfig,
+): 'ours' | 'foreign' | 'unnamed' => {
+  if (merchantInfo === undefined) return 'unnamed';
+  return merchantInfo.merchantId === config.WAFFO_MERCHANT_ID ? 'ours' : 'foreign';
+};
+
+/** The payment in a paid order; undefined when the amount is unreadable. */
+export const paidOf = (order: z.infer<typeof orderAnswer>): Paid | undefined => {
   const amount = nanoOf(order.orderAmount);
-  const ours = order.merchantInfo === undefined || order.merchantInfo.merchantId === config.WAFFO_MERCHANT_ID;
-  if (!ours || amount === undefined) return undefined;
+  if (amount === undefined) return undefined;
   return {
     orderNo: order.paymentRequestId,
     amount,

@@ -9,7 +9,7 @@ import { rsaPrivateKey, rsaPublicKey, signRsa } from '../rsa.ts';
 import { createWaffoClient, type WaffoAnswer } from './client.ts';
 import { decimalOf } from './decimal.ts';
 import { parseWaffoNotification } from './notification.ts';
-import { orderAnswer, orderState, paidOf, webUrlOf } from './order-answer.ts';
+import { merchantOf, orderAnswer, orderState, paidOf, webUrlOf } from './order-answer.ts';
 
 export const waffoVariables = {
   /** https://api.waffo.com */
@@ -78,10 +78,13 @@ export const createWaffo = (config: WaffoConfig, context: ChannelContext): Chann
     if (answer.code === codes.notThere) return { kind: 'open' };
     const order = orderAnswer.safeParse(answer.data);
     if (answer.code !== '0' || !order.success || order.data.paymentRequestId !== orderNo) return unknownOf(answer);
+    // Asked with our API key: an order that names no merchant is ours.
+    if (merchantOf(order.data, config) === 'foreign') return { kind: 'wrong_merchant' };
     if (order.data.orderStatus === 'ORDER_CLOSE') return { kind: 'closed' };
     if (order.data.orderStatus !== 'PAY_SUCCESS') return { kind: 'open' };
-    const paid = paidOf(order.data, config);
-    return paid === undefined ? { kind: 'unknown', reason: 'WRONG_MERCHANT' } : { kind: 'paid', paid };
+    const paid = paidOf(order.data);
+    // A refund changes no status of the order: only its notification tells.
+    return paid === undefined ? { kind: 'unknown', reason: 'UNREADABLE' } : { kind: 'paid', paid, refunded: false };
   };
 
   const close = async ({ orderNo }: Pick<ChannelOrder, 'orderNo'>): Promise<Closed> => {

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { type Notification, NotificationRefused } from '../channel.ts';
 import { verifyWechatPay } from './signature.ts';
-import { paidOf, transaction } from './transaction.ts';
+import { isOurs, paidOf, transaction } from './transaction.ts';
 import type { WechatPayConfig } from './wechat-pay.ts';
 
 const message = z.object({
@@ -71,8 +71,9 @@ export const parseWechatPayNotification = (
     return { eventId: id, kind, orderNo: out_trade_no, paid: undefined };
   }
   const content = parsed(transaction, text, 'the resource');
-  const paid = paidOf(content, config);
-  if (paid === undefined) throw new NotificationRefused('wrong_merchant', 'the payment is not one of this merchant');
-  const success = content.trade_state === 'SUCCESS';
-  return { eventId: id, kind, orderNo: content.out_trade_no, paid: success ? paid : undefined };
+  if (!isOurs(content, config))
+    throw new NotificationRefused('wrong_merchant', 'the payment is not one of this merchant');
+  if (content.trade_state !== 'SUCCESS') return { eventId: id, kind, orderNo: content.out_trade_no, paid: undefined };
+  const paid = paidOf(content) ?? unreadable('the payment has no amount or number');
+  return { eventId: id, kind, orderNo: content.out_trade_no, paid };
 };

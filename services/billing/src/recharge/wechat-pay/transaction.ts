@@ -19,9 +19,12 @@ export type Transaction = z.infer<typeof transaction>;
 /** One fen is 0.01 yuan. */
 export const nanoPerFen = 10_000_000n;
 
-/** The payment in a transaction of ours; undefined when the merchant or application is not ours or a member is missing. */
-export const paidOf = (t: Transaction, config: WechatPayConfig): Paid | undefined => {
-  if (t.mchid !== config.WECHAT_PAY_MCHID || t.appid !== config.WECHAT_PAY_APPID) return undefined;
+/** Whether both merchant and application are ours. */
+export const isOurs = (t: Transaction, config: WechatPayConfig): boolean =>
+  t.mchid === config.WECHAT_PAY_MCHID && t.appid === config.WECHAT_PAY_APPID;
+
+/** The payment in a transaction of ours; undefined when a member is missing. */
+export const paidOf = (t: Transaction): Paid | undefined => {
   if (t.amount === undefined || t.transaction_id === undefined) return undefined;
   return {
     orderNo: t.out_trade_no,

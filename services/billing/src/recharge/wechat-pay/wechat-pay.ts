@@ -9,7 +9,7 @@ import type { ChannelContext } from '../channels.ts';
 import { rsaPrivateKey, rsaPublicKey } from '../rsa.ts';
 import { createWechatPayClient } from './client.ts';
 import { parseWechatPayNotification } from './notification.ts';
-import { errorAnswer, nanoPerFen, nativeAnswer, paidOf, transaction } from './transaction.ts';
+import { errorAnswer, isOurs, nanoPerFen, nativeAnswer, paidOf, transaction } from './transaction.ts';
 
 export const wechatPayVariables = {
   /** https://api.mch.weixin.qq.com */
@@ -69,12 +69,14 @@ export const createWechatPay = (config: WechatPayConfig, context: ChannelContext
     }
     const found = transaction.safeParse(answer.body);
     if (!found.success || found.data.out_trade_no !== orderNo) return { kind: 'unknown', reason: 'UNREADABLE' };
+    if (!isOurs(found.data, config)) return { kind: 'wrong_merchant' };
     const { trade_state: state } = found.data;
     if (state === 'CLOSED' || state === 'REVOKED') return { kind: 'closed' };
     if (state === 'NOTPAY' || state === 'USERPAYING' || state === 'PAYERROR') return { kind: 'open' };
-    const paid = state === 'SUCCESS' ? paidOf(found.data, config) : undefined;
-    // REFUND is an order that someone gave back at the channel: nothing to credit, and for a person to look at.
-    return paid === undefined ? { kind: 'unknown', reason: `STATE_${state}` } : { kind: 'paid', paid };
+    // REFUND is what a paid order is called from its first partial refund on: the payment is booked, what was given back is for a person.
+    const paid = state === 'SUCCESS' || state === 'REFUND' ? paidOf(found.data) : undefined;
+    if (paid === undefined) return { kind: 'unknown', reason: `STATE_${state}` };
+    return { kind: 'paid', paid, refunded: state === 'REFUND' };
   };
 
   const close = async ({ orderNo }: Pick<ChannelOrder, 'orderNo'>): Promise<Closed> => {

@@ -1,8 +1,7 @@
 // The tables of identity. Unique constraints carry the promises; see README.md for what each table is for.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const identityTables = statements([
   `create table account (
      id text primary key,
      status text not null check (status in ('active', 'closing', 'cancelled')),
@@ -146,10 +145,4 @@ const statements = [
      primary key (saga_id, service)
    )`,
   'create index cancellation_step_due on cancellation_step (next_attempt_at) where fenced_at is null',
-];
-
-export const identityTables: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

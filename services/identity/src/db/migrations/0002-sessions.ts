@@ -1,8 +1,7 @@
 // Sessions know their device, accounts can be restricted for a while, and the security log tells how somebody signed in.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const sessionColumns = statements([
   `alter table account
      add column restricted_until timestamptz,
      add column language text check (language in ('zh-CN', 'en')),
@@ -45,15 +44,11 @@ const statements = [
      language text not null check (language in ('zh-CN', 'en')),
      happened_at timestamptz not null,
      attempts integer not null default 0,
+     unanswered integer not null default 0 check (unanswered <= attempts),
      next_attempt_at timestamptz not null
    )`,
-  'create index notice_due on notice (next_attempt_at)',
+  // In the order in which they are sent: what stops a recovery first.
+  "create index notice_due on notice (channel, (kind = 'recovery_started') desc, next_attempt_at)",
   'create index notice_account on notice (account_id)',
   'create index security_log_page on security_log (account_id, at desc, id desc)',
-];
-
-export const sessionColumns: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

@@ -1,8 +1,7 @@
 // What proves a person beside codes: a password, an authenticator app, recovery codes; and sign-ins that wait for their second factor.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const factorTables = statements([
   `create table password (
      account_id text primary key references account on delete cascade,
      hash text not null,
@@ -20,6 +19,7 @@ const statements = [
   `create table recovery_code (
      account_id text not null references account on delete cascade,
      code_hash text not null,
+     drawn_at timestamptz not null,
      used_at timestamptz,
      primary key (account_id, code_hash)
    )`,
@@ -32,10 +32,4 @@ const statements = [
    )`,
   'create index pending_sign_in_account on pending_sign_in (account_id)',
   'create index pending_sign_in_expiry on pending_sign_in (expires_at)',
-];
-
-export const factorTables: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

@@ -1,15 +1,13 @@
 // Passkeys (WebAuthn credentials) and the challenges they answer.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const passkeyTables = statements([
   `create table passkey (
      id text primary key,
      account_id text not null references account on delete cascade,
      credential_id text not null unique,
      public_key bytea not null,
      counter bigint not null,
-     transports text[] not null,
      name text not null check (length(name) between 1 and 60),
      created_at timestamptz not null,
      last_used_at timestamptz
@@ -24,10 +22,4 @@ const statements = [
    )`,
   'create index passkey_challenge_expiry on passkey_challenge (expires_at)',
   'create index passkey_challenge_account on passkey_challenge (account_id) where account_id is not null',
-];
-
-export const passkeyTables: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

@@ -1,8 +1,7 @@
 // Accounts elsewhere: the logins linked to an account, the flows that lead to them, and what providers told.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const linkedLoginTables = statements([
   // ends_at: the provider ended it, and it is the only way into the account.
   `create table linked_login (
      id text primary key,
@@ -90,10 +89,4 @@ const statements = [
      saga_id text
    )`,
   'create index login_deletion_account on login_deletion (account_id) where account_id is not null',
-];
-
-export const linkedLoginTables: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

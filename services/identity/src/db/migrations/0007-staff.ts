@@ -1,8 +1,7 @@
 // Staff who sign in to a console, and staff who sign out.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const staffTables = statements([
   // The console's own PKCE challenge: with it the sign-in ends in a one-time code, without it in the token.
   'alter table staff_sign_in add column code_challenge text check (length(code_challenge) = 43)',
   `create table staff_completion (
@@ -16,10 +15,4 @@ const statements = [
   // Tokens issued up to this time are none any more.
   'alter table staff add column not_before timestamptz',
   'create index staff_audit_page on staff_audit (at desc, id desc)',
-];
-
-export const staffTables: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

@@ -1,8 +1,7 @@
 // Keys, the gate of their account, what gateways must hear of, and who did what.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const keys = statements([
   `create table api_key (
      key_id text primary key,
      account_id text,
@@ -57,10 +56,4 @@ const statements = [
    )`,
   'create index key_audit_of_account on key_audit (account_id, id)',
   'create index key_audit_age on key_audit (at)',
-];
-
-export const keys: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

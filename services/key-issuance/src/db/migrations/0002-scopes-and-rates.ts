@@ -1,9 +1,8 @@
 // Secrets apart from their key, scopes and limits of keys, freezes and plans of accounts, and the counters of rates.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 import { takeRates } from './0002-take-rates.ts';
 
-const statements = [
+export const scopesAndRates = statements([
   // A key keeps its id when it is rotated; each of its secrets is a row. `revoked_at` stops at once and asks no clock; `ends_at` is a grace.
   `create table api_key_secret (
      digest bytea primary key check (octet_length(digest) = 32),
@@ -70,10 +69,4 @@ const statements = [
   `create unlogged table usage_report (request_id text primary key, reported_at timestamptz not null)`,
   'create index usage_report_age on usage_report (reported_at)',
   takeRates,
-];
-
-export const scopesAndRates: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

@@ -1,9 +1,4 @@
 // Which versions of pepper are in use is asked at every start.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-export const pepperIndex: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    await sql`create index api_key_secret_of_pepper on api_key_secret (pepper_version)`.execute(db);
-  },
-};
+export const pepperIndex = statements(['create index api_key_secret_of_pepper on api_key_secret (pepper_version)']);

@@ -1,7 +1,7 @@
-import { type Kysely, sql } from 'kysely';
+import { statements } from '@meridian/kit/db/statements.ts';
 
 // The promises of this service are constraints, so that no code path can break them.
-const statements = [
+export const moderation0001 = statements([
   `create table rule (
      id text not null,
      version integer not null check (version > 0),
@@ -53,6 +53,7 @@ const statements = [
      check ((key_wrapped is null) = (key_version is null))
    )`,
   'create index moderation_case_work on moderation_case (urgency, due_at, id)',
+  'create index moderation_case_key_version on moderation_case (key_version) where key_version is not null',
   'create index moderation_case_account on moderation_case (account_id, opened_at)',
   `create table case_rule (
      case_id text not null references moderation_case (id) on delete cascade,
@@ -128,10 +129,4 @@ const statements = [
      decided_at timestamptz not null,
      constraint decision_second_person unique (case_id, staff_id)
    )`,
-];
-
-export const moderation0001 = {
-  up: async (db: Kysely<unknown>) => {
-    for (const statement of statements) await sql.raw(statement).execute(db);
-  },
-};
+]);

@@ -1,8 +1,7 @@
 // Who of the staff read which cases. The case is the reason: its state, appeal and due date say why it was looked at.
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { statements } from '@meridian/kit/db/statements.ts';
 
-const statements = [
+export const moderation0002 = statements([
   `create table case_reading (
      id bigint generated always as identity primary key,
      at timestamptz not null,
@@ -10,10 +9,4 @@ const statements = [
      case_ids text[] not null check (cardinality(case_ids) between 1 and 200)
    )`,
   'create index case_reading_at on case_reading (at)',
-];
-
-export const moderation0002: Migration = {
-  up: async (db: Kysely<unknown>) => {
-    for (const text of statements) await sql.raw(text).execute(db);
-  },
-};
+]);

@@ -1,7 +1,7 @@
-import { type Kysely, sql } from 'kysely';
+import { statements } from '@meridian/kit/db/statements.ts';
 
 // The promises of this service are constraints, so that no code path can break them.
-const statements = [
+export const verification0001 = statements([
   `create table verification (
      account_id text primary key,
      rank smallint not null default 0 check (rank between 0 and 2),
@@ -66,6 +66,7 @@ const statements = [
      check ((wrapped is null) = (key_version is null)),
      check ((state = 'erased') = (erased_at is not null))
    )`,
+  'create index subject_key_version on subject_key (key_version) where key_version is not null',
   `create function subject_key_stays_erased() returns trigger language plpgsql as $$
    begin
      if old.state = 'erased' then
@@ -100,10 +101,4 @@ const statements = [
      provider text not null,
      consent_version text not null
    )`,
-];
-
-export const verification0001 = {
-  up: async (db: Kysely<unknown>) => {
-    for (const statement of statements) await sql.raw(statement).execute(db);
-  },
-};
+]);

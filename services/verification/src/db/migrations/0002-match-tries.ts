@@ -1,18 +1,13 @@
-// How often identity asked whether somebody is the person of an account. Without a foreign key: accounts nobody knows are counted as well.
-import { type Kysely, sql } from 'kysely';
+// How often identity asked whether somebody is the person of an account, by the name that was given for it: a count per account would tell which
+// names belong together.
+import { statements } from '@meridian/kit/db/statements.ts';
 
-export const matchTries = {
-  up: async (db: Kysely<unknown>) => {
-    await sql
-      .raw(
-        `create table match_try (
-           account_id text not null,
-           day date not null,
-           tries integer not null check (tries >= 1),
-           primary key (account_id, day)
-         )`,
-      )
-      .execute(db);
-    await sql.raw('create index match_try_day on match_try (day)').execute(db);
-  },
-};
+export const matchTries = statements([
+  `create table match_try (
+     asked_as text not null,
+     day date not null,
+     tries integer not null check (tries >= 1),
+     primary key (asked_as, day)
+   )`,
+  'create index match_try_day on match_try (day)',
+]);

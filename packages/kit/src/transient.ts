@@ -1,9 +1,9 @@
 // Is it worth trying again? Transient faults pass by themselves; everything else is decided by a person.
-import { errorCause, errorCode, errorMessage } from '../error-code.ts';
+import { errorCause, errorCode, errorMessage } from './error-code.ts';
 
-// Classes 08 connection, 40 rollback, 53 resources, 57 operator intervention (shutdown, statement timeout), 58 system;
-// 25P03 idle in transaction, 55P03 lock not available, 55006 object in use: https://www.postgresql.org/docs/18/errcodes-appendix.html
-const transientState = /^(08|40|53|57|58)[0-9A-Z]{3}$|^25P03$|^55P03$|^55006$/;
+// Classes 08 connection, 28 authorization (a password that is being rotated), 40 rollback, 53 resources, 57 operator intervention (shutdown,
+// statement timeout), 58 system; 25P03 idle in transaction, 55P03 lock not available, 55006 object in use: https://www.postgresql.org/docs/18/errcodes-appendix.html
+const transientState = /^(08|28|40|53|57|58)[0-9A-Z]{3}$|^25P03$|^55P03$|^55006$/;
 const transientCode = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

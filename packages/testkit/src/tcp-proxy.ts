@@ -1,12 +1,14 @@
-// A TCP proxy whose faults a test commands: connections cut, answers swallowed, no new connections.
+// A TCP proxy whose faults a test commands: connections cut or fallen silent, answers swallowed, no new connections.
 
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
 
 export type TcpProxy = {
   readonly port: number;
   /** Cuts every connection; answers how many. */
   cut(): number;
+  /** The connections there are stay open and carry nothing any more, as if their host had vanished; new ones work. */
+  silence(): void;
   /** While true, requests pass and answers are thrown away. */
   swallowAnswers: boolean;
   /** While true, new connections are closed at once and existing ones are cut. */
@@ -14,13 +16,14 @@ export type TcpProxy = {
   close(): Promise<void>;
 };
 
-/** Listens on 127.0.0.1:`port` and forwards to 127.0.0.1:`target`. */
-export const startTcpProxy = async ({ port = 0, target }: { port?: number; target: number }): Promise<TcpProxy> => {
+/** Listens on 127.0.0.1:`port` and forwards to `target`. */
+export const startTcpProxy = async (options: { port?: number; target: NetConnectOpts }): Promise<TcpProxy> => {
+  const { port = 0, target } = options;
   const pairs = new Set<[Socket, Socket]>();
   let down = false;
   const server = createServer((client) => {
     if (down) return void client.destroy();
-    const upstream = connect(target, '127.0.0.1');
+    const upstream = connect(target);
     const pair: [Socket, Socket] = [client, upstream];
     pairs.add(pair);
     const end = () => {
@@ -55,6 +58,9 @@ export const startTcpProxy = async ({ port = 0, target }: { port?: number; targe
   const proxy: TcpProxy = {
     port: address && typeof address === 'object' ? address.port : port,
     cut,
+    silence: () => {
+      for (const socket of [...pairs].flat()) socket.pause();
+    },
     swallowAnswers: false,
     setDown: (to) => {
       down = to;

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-// Below the range from which systems take ports of outgoing connections (Linux: from 32768): there a port that a killed broker gave up would soon be
-// another's, and the broker could not come back to it.
+// Below the range from which systems take ports of outgoing connections (Linux: from 32768): there a port that is
+// free now is soon another's, and a killed broker could not come back to its own.
 const [from, to] = [15_000, 31_000];
 
-const isFree = (port: number): Promise<boolean> =>
+export const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
