@@ -60,7 +60,8 @@ export const sandboxAddress = 'https://sandbox.localhost:7443';
 
 export const createComposeStack = (project = projectOf('test')) => {
   const folder = mkdtempSync(join(tmpdir(), 'meridian-regions-'));
-  const env = { MERIDIAN_REGIONS: folder };
+  // Nobody is served by what is stopped here: its pause for balancers is tested in the kit, and would be waited for at every new container.
+  const env = { MERIDIAN_REGIONS: folder, STOP_PAUSE_MS: '500' };
   const compose = (...args: string[]) => ['compose', '-p', project, ...args];
   const caFile = join(folder, 'sandbox', 'container', 'trust.crt');
   return {

@@ -202,3 +202,26 @@ test('an expired order is cancelled there and closed here; a paid one is credite
   await orders.becomes(paid, done.orderId, 'paid');
   expect(await orders.postings(done.orderId)).toEqual(credited);
 });
+
+test('an order that is too old to be cancelled there is closed here only when the order itself says so', async () => {
+  const [payer, other] = [accountWithEmail(), accountWithEmail()];
+  const [bought, left] = [await orders.payable(payer), await orders.payable(other)];
+  await orders.faults({ notify: { drop: true }, tooLateToCancel: {} });
+  billing.moveClock(31 * 60_000);
+  for (const { orderNo } of [bought, left])
+    await waitFor(async () =>
+      (await orders.requestsAbout(orderNo)).some(({ route, status }) => route.endsWith('/cancel') && status === 400),
+    );
+  const states = async () => [
+    await orders.status(payer, bought.orderId),
+    await orders.status(other, left.orderId),
+  ];
+  expect(await states()).toEqual(['paying', 'paying']);
+  await orders.pay(bought.orderNo);
+  await billing.control('POST', `waffo/orders/${left.orderNo}/pay`, { action: 'decline' });
+  await waitFor(async () => {
+    await orders.pollNow();
+    return (await states()).join() === 'paid,closed';
+  });
+  expect(await orders.postings(bought.orderId)).toEqual(credited);
+});

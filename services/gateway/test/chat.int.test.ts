@@ -166,6 +166,18 @@ describe('a stream', () => {
     expect(door.neighbours.verified[0]?.tokensEstimate).toBeGreaterThan(10_000);
   });
 
+  test('is held to the smaller of two limits, whichever of them the upstream looks at', async () => {
+    const { chunks } = await collect(
+      await streamOf('write 400 words', {
+        max_tokens: 3,
+        max_completion_tokens: 4_000,
+        stream_options: { include_usage: true },
+      }),
+    );
+    expect(chunks.at(-1)?.usage?.completion_tokens).toBe(3);
+    expect(door.onlyHold().extended).toEqual([]);
+  });
+
   test('an upstream that breaks off is told as a final error and settled once, as interrupted', async () => {
     await door.misbehave({ breakStreamAfter: 5 });
     const error = await errorOf(streamOf('write 100 words').then(collect));

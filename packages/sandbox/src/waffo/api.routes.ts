@@ -71,6 +71,7 @@ export const waffoApiRoutes = (app: FastifyInstance, desk: Desk) =>
       const asked = parseFields(orderCancel, rawBodyOf(request));
       own(merchant, asked.merchantId);
       noteRequest(request, { subject: asked.paymentRequestId ?? asked.acquiringOrderId ?? '' });
+      if (desk.part.faults.take('tooLateToCancel')) throw new WaffoRefusal('A0034');
       return createdView(desk.origin(), desk.orders.cancel(merchant.merchantId, asked));
     });
     operation('/api/v1/order/refund', (merchant, request) => {

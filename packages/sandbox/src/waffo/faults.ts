@@ -10,6 +10,8 @@ const faults = z.strictObject({
   notify: notifyFaults.optional(),
   /** Answer the merchant's questions about orders as if these were another merchant's. */
   otherMerchant: z.strictObject({ times }).optional(),
+  /** Answer that an order is past its time to whoever cancels it. */
+  tooLateToCancel: z.strictObject({ times }).optional(),
   answerSignature: z.strictObject({ kind: z.enum(['wrong', 'absent']), times }).optional(),
   refund: z
     .strictObject({

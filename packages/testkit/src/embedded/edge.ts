@@ -1,42 +1,66 @@
 // The one public origin of a region on one machine: hands each path to its service, and shows the API reference at /docs.
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import replyFrom from '@fastify/reply-from';
 import fastifyStatic from '@fastify/static';
 import { apiServices, publicPrefixes, serviceOfPath } from '@meridian/contracts/all.ts';
-import { notFound, unavailable } from '@meridian/contracts/common.ts';
+import { methodNotAllowed, notFound, unavailable } from '@meridian/contracts/common.ts';
 import type { ServiceName } from '@meridian/contracts/endpoint.ts';
-import { type ProblemDefinition, problemType } from '@meridian/contracts/problem.ts';
-import Fastify, { type FastifyReply } from 'fastify';
+import type { ProblemDefinition } from '@meridian/contracts/problem.ts';
+import { corsHeaders } from '@meridian/kit/http/cors.ts';
+import { createClientErrorHandler, refusalOf } from '@meridian/kit/http/errors.ts';
+import { type ProblemMembers, renderProblem } from '@meridian/kit/http/problems.ts';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { referencePage } from './reference-page.ts';
 
 const generated = new URL('../../../contracts/generated/', import.meta.url);
 const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 
-const refuse = (reply: FastifyReply, requestId: string, problem: ProblemDefinition, detail: string) =>
-  reply
-    .code(problem.status)
-    .type('application/problem+json')
-    .send({
-      type: problemType(problem.code),
-      title: problem.title,
-      status: problem.status,
-      code: problem.code,
-      detail,
-      requestId,
-    });
-
 /** Starts the edge of one region on loopback. `upstreams` are the public origins of the region's services. */
 export const startEdge = async (options: {
-  region: { id: string; name: string };
+  region: { id: string; name: string; corsOrigins: readonly string[] };
   origin: string;
   port: number;
   upstreams: Readonly<Record<ServiceName, string>>;
 }) => {
   const prefixes = publicPrefixes();
+  /** Services say this of their answers; what the edge refuses itself is to be read by a page, too. */
+  const readableBy = (origin: string | undefined): Record<string, string> =>
+    origin !== undefined && options.region.corsOrigins.includes(origin)
+      ? {
+          'access-control-allow-origin': origin,
+          'access-control-allow-credentials': 'true',
+          'access-control-expose-headers': corsHeaders.exposed.join(', '),
+        }
+      : {};
+  const refuse = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    problem: ProblemDefinition,
+    members: ProblemMembers,
+  ): void => {
+    const { status, headers, body } = renderProblem(problem, members, request.id);
+    // On the raw answer: what the router refuses knows no content type of ours.
+    reply.hijack();
+    reply.raw
+      .writeHead(status, {
+        ...headers,
+        'x-request-id': request.id,
+        vary: 'Origin',
+        ...readableBy(request.headers.origin),
+      })
+      .end(body);
+  };
   const edge = Fastify({
     logger: false,
+    genReqId: () => randomUUID(),
+    frameworkErrors: (error, request, reply) => {
+      const { definition, members } = refusalOf(error);
+      refuse(request, reply as FastifyReply, definition, members);
+    },
+    clientErrorHandler: createClientErrorHandler(renderProblem, randomUUID),
     bodyLimit: 8 * 1024 * 1024,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
@@ -68,16 +92,17 @@ export const startEdge = async (options: {
     });
   }
 
+  // Methods that no route takes, such as TRACE.
+  edge.setNotFoundHandler((request, reply) =>
+    refuse(request, reply, methodNotAllowed, { headers: { allow: corsHeaders.methods.join(', ') } }),
+  );
   edge.all('/*', async (request, reply) => {
     const path = request.url.split('?')[0] as string;
     const service = serviceOfPath(path, prefixes);
     if (!service)
-      return refuse(
-        reply,
-        request.id,
-        notFound,
-        `No service of region ${options.region.id} answers this path; see ${options.origin}/docs`,
-      );
+      return refuse(request, reply, notFound, {
+        detail: `No service of region ${options.region.id} answers this path; see ${options.origin}/docs`,
+      });
     return reply.from(options.upstreams[service] + request.url, {
       rewriteRequestHeaders: (_original, headers) => ({
         ...headers,
@@ -87,13 +112,10 @@ export const startEdge = async (options: {
         'x-forwarded-host': new URL(options.origin).host,
       }),
       onError: (failed) => {
-        failed.header('retry-after', '1');
-        refuse(
-          failed as FastifyReply,
-          request.id,
-          unavailable,
-          `The ${service} service does not answer; retry in a second`,
-        );
+        refuse(request, failed as FastifyReply, unavailable, {
+          detail: `The ${service} service does not answer; retry in a second`,
+          retryAfter: 1,
+        });
       },
     });
   });

@@ -12,6 +12,7 @@ import { createMetrics } from '@meridian/kit/telemetry/metrics.ts';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import type { HistorySchema } from './history.ts';
+import { createScenarioLog } from './scenario-log.ts';
 
 export const region = 'cn';
 export const stepTaken = event({
@@ -20,8 +21,8 @@ export const stepTaken = event({
   description: 'A step of a scenario',
   data: z.object({ n: z.number().int() }),
 });
-/** Set MERIDIAN_TEST_LOG=debug to see what happens. */
-export const log = createLog({ service: 'test', region, level: process.env.MERIDIAN_TEST_LOG ?? 'silent' });
+export const scenarioLog = createScenarioLog();
+export const log = createLog({ service: 'test', region, level: 'debug', destination: scenarioLog.destination });
 export const now = () => new Date();
 export const newMetrics = () => createMetrics({ processMetrics: false });
 

@@ -8,7 +8,7 @@ import { sql } from 'kysely';
 import { allClosed, withCleanup } from '../cleanup.ts';
 import { checkHistory, type HistorySchema, historyMigrations, readChanges, readEffects } from './history.ts';
 import type { OwnServer } from './own-server.ts';
-import { log, now, openDatabase, region } from './parts.ts';
+import { log, now, openDatabase, region, scenarioLog } from './parts.ts';
 import type { BusModule, Transport } from './transport.ts';
 
 export type Stage = {
@@ -74,17 +74,24 @@ const openStage = async (server: OwnServer, transport: Transport): Promise<Stage
   return stage;
 };
 
-/** Opens a scenario, runs `play` and closes it. */
-export const playOnStage = (
+/** Opens a scenario, runs `play` and closes it. When it fails, what its parts logged last goes to standard error: many faults come once in a hundred runs. */
+export const playOnStage = async (
   server: OwnServer,
   transport: Transport,
   play: (stage: Stage) => Promise<void>,
-): Promise<void> =>
-  withCleanup(async (defer) => {
-    const stage = await openStage(server, transport);
-    defer(stage.close);
-    await play(stage);
-  });
+): Promise<void> => {
+  scenarioLog.take();
+  try {
+    await withCleanup(async (defer) => {
+      const stage = await openStage(server, transport);
+      defer(stage.close);
+      await play(stage);
+    });
+  } catch (error) {
+    process.stderr.write(`What the parts of the scenario that failed logged last:\n${scenarioLog.take()}`);
+    throw error;
+  }
+};
 
 /** Outbox empty, lag zero, nothing queued for replay: only then a history may be judged. */
 export const quiesce = (stage: Stage, patienceMs: number): Promise<void> =>

@@ -92,8 +92,12 @@ export const createWaffo = (config: WaffoConfig, context: ChannelContext): Chann
     const answer = await send('/api/v1/order/cancel', { paymentRequestId: orderNo, merchantId, orderRequestedAt });
     if (answer.kind === 'unproven') return unknownOf(answer);
     if (answer.code === codes.paid) return { kind: 'paid' };
-    // Never ordered there, or past orderExpiredAt: nobody can pay it any more.
-    if (answer.code === codes.notThere || answer.code === codes.expired) return { kind: 'closed' };
+    if (answer.code === codes.notThere) return { kind: 'closed' };
+    // Past orderExpiredAt: nobody can pay it any more, but somebody may have. Only the order itself tells.
+    if (answer.code === codes.expired) {
+      const { kind } = await query(orderNo);
+      return kind === 'paid' || kind === 'closed' ? { kind } : unknownOf(answer);
+    }
     const order = orderState.safeParse(answer.data);
     const closed = answer.code === '0' && order.success && order.data.paymentRequestId === orderNo;
     return closed && order.data.orderStatus === 'ORDER_CLOSE' ? { kind: 'closed' } : unknownOf(answer);
