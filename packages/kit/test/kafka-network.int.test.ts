@@ -48,22 +48,26 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'between a client and its
   test.each<[string, (socket: Socket) => void]>([
     ['closes what it takes', (socket) => socket.end()],
     ['says nothing', (socket) => socket.resume()],
-  ])('an address that %s keeps nobody from the others of the list', (_, take) =>
-    stages.onStage((stage) =>
-      withCleanup(async (defer) => {
-        const dead = await startListener(take);
-        defer(dead.close);
-        const bus = busOf([dead.address, ...kafka.proxied]);
-        defer(() => bus.close(5_000));
-        stage.keep(relayOf(stage.source.db, bus, stage.topic)).start();
-        const consumer = consumerOf(stage.target.db, bus, stage.topic, { group: stage.group });
-        defer(() => consumer.stop());
-        await consumer.start();
-        const steps = keepTaking(stage);
-        await until('events flow', patience, async () => (await readEffects(stage.target.db)).length > 0);
-        await steps.stop();
-      }),
-    ), 120_000);
+  ])(
+    'an address that %s keeps nobody from the others of the list',
+    (_, take) =>
+      stages.onStage((stage) =>
+        withCleanup(async (defer) => {
+          const dead = await startListener(take);
+          defer(dead.close);
+          const bus = busOf([dead.address, ...kafka.proxied]);
+          defer(() => bus.close(5_000));
+          stage.keep(relayOf(stage.source.db, bus, stage.topic)).start();
+          const consumer = consumerOf(stage.target.db, bus, stage.topic, { group: stage.group });
+          defer(() => consumer.stop());
+          await consumer.start();
+          const steps = keepTaking(stage);
+          await until('events flow', patience, async () => (await readEffects(stage.target.db)).length > 0);
+          await steps.stop();
+        }),
+      ),
+    120_000,
+  );
 
   test(
     'connections that carry nothing any more are given up, and new ones made',

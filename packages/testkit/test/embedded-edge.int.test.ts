@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { serviceNames, type ServiceName } from '@meridian/contracts/endpoint.ts';
+import { type ServiceName, serviceNames } from '@meridian/contracts/endpoint.ts';
 import { startEdge } from '../src/embedded/edge.ts';
 import { freePort } from '../src/free-port.ts';
 
@@ -33,7 +33,9 @@ const ask = async (line: string, more: readonly string[] = []) => {
   await once(socket, 'close');
   const [head = '', body = ''] = Buffer.concat(parts).toString().split('\r\n\r\n');
   const [status = '', ...lines] = head.split('\r\n');
-  const headers = new Map(lines.map((one) => [one.slice(0, one.indexOf(':')).toLowerCase(), one.slice(one.indexOf(':') + 2)]));
+  const headers = new Map(
+    lines.map((one) => [one.slice(0, one.indexOf(':')).toLowerCase(), one.slice(one.indexOf(':') + 2)]),
+  );
   return { status: Number(status.split(' ')[1]), headers, body: JSON.parse(body) as Record<string, unknown> };
 };
 

@@ -212,10 +212,7 @@ test('an order that is too old to be cancelled there is closed here only when th
     await waitFor(async () =>
       (await orders.requestsAbout(orderNo)).some(({ route, status }) => route.endsWith('/cancel') && status === 400),
     );
-  const states = async () => [
-    await orders.status(payer, bought.orderId),
-    await orders.status(other, left.orderId),
-  ];
+  const states = async () => [await orders.status(payer, bought.orderId), await orders.status(other, left.orderId)];
   expect(await states()).toEqual(['paying', 'paying']);
   await orders.pay(bought.orderNo);
   await billing.control('POST', `waffo/orders/${left.orderNo}/pay`, { action: 'decline' });

@@ -7,8 +7,7 @@ const asked = (members: Partial<ChatRequest>): ChatRequest => ({
   temperature: 0.5,
   ...members,
 });
-const limitsOf = (sent: object) =>
-  Object.fromEntries(Object.entries(sent).filter(([name]) => /^max_/.test(name)));
+const limitsOf = (sent: object) => Object.fromEntries(Object.entries(sent).filter(([name]) => /^max_/.test(name)));
 
 test.each<[Partial<ChatRequest>, object]>([
   [{}, {}],
