@@ -9,6 +9,7 @@ import { quiesce, until, verdict } from '@meridian/testkit/event-bus/stage.ts';
 import { describeNeeding } from '@meridian/testkit/jest/needs.ts';
 import { kafkaEngineAvailable } from '@meridian/testkit/kafka/kafka-available.ts';
 import { type RunningKafka, startKafka } from '@meridian/testkit/kafka/start-kafka.ts';
+import type { TcpProxy } from '@meridian/testkit/tcp-proxy.ts';
 import { busOf } from './kafka-bus-module.ts';
 import { keepTaking, openStages } from './kafka-stage.ts';
 
@@ -69,9 +70,12 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'between a client and its
     120_000,
   );
 
-  test(
-    'connections that carry nothing any more are given up, and new ones made',
-    () =>
+  test.each<[string, (proxy: TcpProxy) => void]>([
+    ['carry nothing any more', (proxy) => proxy.silence()],
+    ['break off in the middle of an answer', (proxy) => proxy.tear()],
+  ])(
+    'connections that %s are given up, and new ones made',
+    (_, disturb) =>
       stages.onStage(async (stage) => {
         stage.keep(relayOf(stage.source.db, stage.bus, stage.topic)).start();
         await stage.keep(consumerOf(stage.target.db, stage.bus, stage.topic, { group: stage.group })).start();
@@ -82,7 +86,7 @@ describeNeeding('kafka', await kafkaEngineAvailable(), 'between a client and its
         };
         for (let round = 0; round < 3; round += 1) {
           await seenMore();
-          kafka.proxyOf(1).silence();
+          disturb(kafka.proxyOf(1));
         }
         await seenMore();
         await steps.stop();

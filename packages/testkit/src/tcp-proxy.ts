@@ -9,6 +9,8 @@ export type TcpProxy = {
   cut(): number;
   /** The connections there are stay open and carry nothing any more, as if their host had vanished; new ones work. */
   silence(): void;
+  /** The next answer on each connection there is breaks off in the middle, and the connection with it. */
+  tear(): void;
   /** While true, requests pass and answers are thrown away. */
   swallowAnswers: boolean;
   /** While true, new connections are closed at once and existing ones are cut. */
@@ -20,6 +22,7 @@ export type TcpProxy = {
 export const startTcpProxy = async (options: { port?: number; target: NetConnectOpts }): Promise<TcpProxy> => {
   const { port = 0, target } = options;
   const pairs = new Set<[Socket, Socket]>();
+  const torn = new Set<[Socket, Socket]>();
   let down = false;
   const server = createServer((client) => {
     if (down) return void client.destroy();
@@ -28,6 +31,7 @@ export const startTcpProxy = async (options: { port?: number; target: NetConnect
     pairs.add(pair);
     const end = () => {
       pairs.delete(pair);
+      torn.delete(pair);
       client.destroy();
       upstream.destroy();
     };
@@ -41,7 +45,10 @@ export const startTcpProxy = async (options: { port?: number; target: NetConnect
     upstream.once('connect', () => client.resume());
     client.on('data', (data) => upstream.write(data));
     upstream.on('data', (data) => {
-      if (!proxy.swallowAnswers) client.write(data);
+      if (proxy.swallowAnswers) return;
+      if (!torn.has(pair)) return void client.write(data);
+      client.end(data.subarray(0, Math.ceil(data.length / 2)));
+      upstream.destroy();
     });
   });
   server.listen(port, '127.0.0.1');
@@ -60,6 +67,9 @@ export const startTcpProxy = async (options: { port?: number; target: NetConnect
     cut,
     silence: () => {
       for (const socket of [...pairs].flat()) socket.pause();
+    },
+    tear: () => {
+      for (const pair of pairs) torn.add(pair);
     },
     swallowAnswers: false,
     setDown: (to) => {
