@@ -43,7 +43,7 @@ test.each([
   ['bytes that are no UTF-8', 'GET /v1/keys/%ff%fe', [], 400, 'invalid_input'],
   ['a broken escape', 'GET /v1/keys/%zz', [], 400, 'invalid_input'],
   ['a path of nobody', 'GET /v1/nothing', [], 404, 'not_found'],
-  ['a method of nobody', 'TRACE /v1/region', [], 405, 'method_not_allowed'],
+  ['a method of nobody', 'PROPFIND /v1/region', [], 405, 'method_not_allowed'],
   ['too many headers', 'GET /v1/region', [`x-long: ${'x'.repeat(20_000)}`], 431, 'headers_too_large'],
   ['what a service that is away should answer', 'GET /v1/region', [], 503, 'unavailable'],
 ])('%s', async (_, line, more, status, code) => {

@@ -47,6 +47,7 @@ export const startEdge = async (options: {
     reply.raw
       .writeHead(status, {
         ...headers,
+        'content-length': Buffer.byteLength(body),
         'x-request-id': request.id,
         vary: 'Origin',
         ...readableBy(request.headers.origin),
@@ -92,7 +93,7 @@ export const startEdge = async (options: {
     });
   }
 
-  // Methods that no route takes, such as TRACE.
+  // Methods that no service has, such as PROPFIND.
   edge.setNotFoundHandler((request, reply) =>
     refuse(request, reply, methodNotAllowed, { headers: { allow: corsHeaders.methods.join(', ') } }),
   );
