@@ -61,6 +61,7 @@ describe('npm run events', () => {
     expect(text).toMatch(/ parked billing .* thing-happened\.v1 #1 .*cannot be applied\n.* #2 .*\n2 shown\./);
     const json = JSON.parse((await run('list', '--json')).text);
     expect(json).toHaveLength(3);
+    expect(json[0].payload).toBe('{}');
   });
 
   test('discards one event, once, and keeps who and why', async () => {

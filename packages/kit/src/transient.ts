@@ -19,12 +19,17 @@ const transientCode = new Set([
   'UND_ERR_SOCKET',
   'unavailable',
   'topic_missing',
-  // Certificates are mended while services run.
   'not_trusted',
   'rate_limited',
   'request_timeout',
   'event_transient',
 ]);
+/**
+ * OpenSSL's and Node's codes when one side refuses the other's certificate, or does not speak TLS at all: Certificates are mended
+ * while services run. https://nodejs.org/docs/latest-v24.x/api/tls.html#x509-certificate-error-codes
+ */
+export const tlsCode =
+  /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO)/;
 // pg reports these without a code.
 const transientText =
   /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout|Cannot use a pool after calling end)/;
@@ -33,7 +38,7 @@ const transientText =
 export const isTransient = (error: unknown): boolean => {
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth += 1) {
     const code = errorCode(at);
-    if (code !== undefined && (transientCode.has(code) || transientState.test(code))) return true;
+    if (code !== undefined && (transientCode.has(code) || transientState.test(code) || tlsCode.test(code))) return true;
     if (transientText.test(errorMessage(at))) return true;
     at = errorCause(at);
   }

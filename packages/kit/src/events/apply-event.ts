@@ -10,7 +10,16 @@ import { payloadSchemas } from './payload-schema.ts';
 import type { Reaction, ReceivedEvent } from './reaction.ts';
 
 /** What became of an event; also the label of the metric. */
-export type Outcome = 'applied' | 'duplicate' | 'ignored' | 'unknown' | 'erased' | 'held' | 'behind' | 'parked';
+export type Outcome =
+  | 'applied'
+  | 'duplicate'
+  | 'late'
+  | 'ignored'
+  | 'unknown'
+  | 'erased'
+  | 'held'
+  | 'behind'
+  | 'parked';
 
 export type Reactions<S extends KitSchema> = ReadonlyMap<string, Reaction<S>>;
 
@@ -88,7 +97,7 @@ export const applyEvent = <S extends KitSchema>(
     const lifecycle = isLifecycle(reactions, event.type);
     const { kind, behind, held, erased } = await receive(tx, { ...about, holdUnerased: !lifecycle });
     await hit('after-inbox-insert');
-    if (kind === 'duplicate') return { outcome: 'duplicate', released: 0 };
+    if (kind === 'duplicate' || kind === 'late') return { outcome: kind, released: 0 };
     const parking = { ...about, type: event.type, payload, attempts: 0 };
     if (kind === 'gap' && !erased) {
       await park(tx, {
@@ -126,11 +135,11 @@ export const parkFailed = <S extends KitSchema>(
     error: string;
     attempts: number;
   },
-): Promise<'parked' | 'duplicate'> =>
+): Promise<'parked' | 'duplicate' | 'late'> =>
   db.transaction(async (tx) => {
     const about = { ...failed, consumer };
     const { kind } = await receive(tx, { ...about, holdUnerased: false });
-    if (kind === 'duplicate') return 'duplicate';
+    if (kind === 'duplicate' || kind === 'late') return kind;
     await park(tx, { ...about, state: kind === 'gap' ? 'held' : 'parked' });
     if (failed.seq !== undefined && kind === 'apply') await releaseHeld(tx, about, failed.seq);
     return 'parked';

@@ -73,6 +73,7 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
     const error = scrub(errorMessage(err));
     const outcome = await parkFailed(deps, { ...about, ...place, error });
     metrics.eventsHandled.inc({ group, type, outcome });
+    if (outcome === 'late' && event) noteLate(event);
     if (outcome === 'parked') {
       metrics.eventsParked.inc({ group, type });
       log.error(
@@ -101,6 +102,13 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
       log.warn({ group, type }, 'events of a type that this version does not know are kept: deploy one that knows it');
   };
 
+  /** It has no effect. After `accept-gap` that was decided; otherwise its publisher's numbers began again, and events are being lost. */
+  const noteLate = ({ id, source, accountseq }: Envelope) =>
+    log.error(
+      { group, eventId: id, source, seq: accountseq },
+      'event skipped: its number was used by another. After accept-gap it is the one that was missing; else the database of its publisher went back: docs/operations.md, "A database was restored"',
+    );
+
   const attempt = async (record: DeliveredRecord, event: Envelope) => {
     const { outcome, released } = await applyEvent(deps, event, record.payload);
     metrics.eventsHandled.inc({ group, type: event.type, outcome });
@@ -111,6 +119,7 @@ export const createConsumer = <S extends KitSchema>(options: ConsumerOptions<S>)
         `event held: an earlier one of its account is missing; to look, or have it published again: ${eventsCommand}`,
       );
     }
+    if (outcome === 'late') noteLate(event);
     if (outcome === 'ignored' || outcome === 'unknown') noteUnhandled(event.type, outcome);
     if (outcome === 'applied')
       metrics.eventAge.observe({ group }, Math.max(0, (now().getTime() - Date.parse(event.time)) / 1_000));

@@ -15,9 +15,9 @@ export type Receipt = {
   holdUnerased: boolean;
 };
 
-/** duplicate: seen before; gap: an earlier event of the account is missing; behind: an earlier one is parked, or waits for a version that knows it; held: later ones wait for this; erased: a tombstone stands. */
+/** duplicate: seen before; late: new, but a later one of its account was handled before it; gap: an earlier event of the account is missing; behind: an earlier one is parked, or waits for a version that knows it; held: later ones wait for this; erased: a tombstone stands. */
 export type Verdict = {
-  kind: 'duplicate' | 'gap' | 'apply';
+  kind: 'duplicate' | 'late' | 'gap' | 'apply';
   behind: 'parked' | 'replaying' | 'unknown' | undefined;
   held: boolean;
   erased: boolean;
@@ -64,7 +64,7 @@ export const receive = async <S extends KitSchema>(tx: Tx<S>, receipt: Receipt):
   if (!found.fresh) return { kind: 'duplicate', ...verdict };
   if (seq === undefined || found.moved) return { kind: 'apply', ...verdict };
   const last = Number(found.last);
-  if (seq <= last) return { kind: 'duplicate', ...verdict };
+  if (seq <= last) return { kind: 'late', ...verdict };
   if (seq > last + 1) return { kind: 'gap', ...verdict };
   throw raced();
 };

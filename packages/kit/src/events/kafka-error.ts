@@ -1,5 +1,6 @@
 // Errors of the Kafka transport, by code. kafkajs's own errors stay inside as the cause.
 import { errorCause, errorCode, errorMessage, errorName } from '../error-code.ts';
+import { tlsCode } from '../transient.ts';
 
 /**
  * - `unavailable`: the brokers do not answer or cannot take it now; passes by itself
@@ -38,10 +39,6 @@ const codeOfType: Readonly<Record<string, KafkaErrorCode>> = {
   SASL_AUTHENTICATION_FAILED: 'not_authorized',
 };
 
-// OpenSSL's and Node's codes when one side refuses the other's certificate, or does not speak TLS at all:
-// https://nodejs.org/docs/latest-v24.x/api/tls.html#x509-certificate-error-codes
-const tlsCode =
-  /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO)/;
 const mendTrust =
   'this program and the brokers need valid certificates of one authority: npm run region -- rotate <id> certificates, then recreate';
 

@@ -132,6 +132,14 @@ test('tells when it joined, and when it lost the brokers', async () => {
   await subscription.stop();
 });
 
+test('ends with the name of the command that mends it when its rights are gone, as on brokers that came back empty', async () => {
+  const { emit, errors, subscription } = await subscribed(async () => undefined);
+  const refused = Object.assign(new Error('Not authorized to access group'), { type: 'GROUP_AUTHORIZATION_FAILED' });
+  emit('crash', { restart: false, error: refused });
+  expect(errors.map(String)).toEqual([expect.stringContaining('run the job kafka-prepare')]);
+  await subscription.stop();
+});
+
 test.each([
   [{ watchdogMs: 60_000 }, /watchdogMs \(60000\) must be at least twice rebalanceMs \(60000\)/],
   [{ handlerMs: 15_000 }, /handlerMs \(15000\) must be less than half of sessionMs/],

@@ -141,7 +141,7 @@ export const createKafkaSubscription = async (options: Options): Promise<KafkaSu
   consumer.on(consumer.events.HEARTBEAT, watchdog.alive);
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     options.onMembership?.(false);
-    if (!payload.restart) return fatal(payload.error);
+    if (!payload.restart) return fatal(kafkaError(payload.error, `consuming as group ${group}`));
     if (!stopping.signal.aborted)
       log.warn({ group, reason: errorMessage(payload.error) }, 'event consumer lost the brokers, joins again');
   });

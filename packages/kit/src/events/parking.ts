@@ -92,19 +92,29 @@ export type ParkedEvent = {
   decidedAt: Date | undefined;
   decidedBy: string | undefined;
   reason: string | undefined;
-  payload: string;
+  /** Where it was asked for. */
+  payload: string | undefined;
 };
 
 export const openStates: readonly ParkedState[] = ['parked', 'held', 'unknown', 'replaying'];
 
-/** Parked events in the order of their replay; open ones unless `states` says otherwise. At most `limit` (default 100, up to 1 000). */
+/**
+ * Parked events in the order of their replay; open ones unless `states` says otherwise. At most `limit` (default 100, up to 1 000). Payloads may be large:
+ * without `payloads: true` they are left out.
+ */
 export const listParked = async <S extends KitSchema>(
   db: Database<S>,
-  filter: { consumer?: string; accountId?: string; states?: readonly ParkedState[]; limit?: number } = {},
+  filter: {
+    consumer?: string;
+    accountId?: string;
+    states?: readonly ParkedState[];
+    limit?: number;
+    payloads?: boolean;
+  } = {},
 ): Promise<ParkedEvent[]> => {
-  const { rows } = await sql<Omit<ParkedEvent, 'seq'> & { seq: bigint | null }>`
+  const { rows } = await sql<Omit<ParkedEvent, 'seq' | 'payload'> & { seq: bigint | null; payload: string | null }>`
     select id, consumer, event_id as "eventId", account_id as "accountId", source, type, seq, state, error, attempts, parked_at as "parkedAt",
-      decided_at as "decidedAt", decided_by as "decidedBy", reason, payload
+      decided_at as "decidedAt", decided_by as "decidedBy", reason, case when ${filter.payloads ?? false} then payload end as payload
     from parked_event
     where state = any(${[...(filter.states ?? openStates)]})
       and (${filter.consumer ?? null}::text is null or consumer = ${filter.consumer ?? null})
@@ -118,5 +128,14 @@ export const listParked = async <S extends KitSchema>(
     decidedAt: row.decidedAt ?? undefined,
     decidedBy: row.decidedBy ?? undefined,
     reason: row.reason ?? undefined,
+    payload: row.payload ?? undefined,
   }));
+};
+
+/** The consumers that have open events of an account. */
+export const consumersParking = async <S extends KitSchema>(db: Database<S>, accountId: string): Promise<string[]> => {
+  const { rows } = await sql<{ consumer: string }>`
+    select distinct consumer from parked_event where account_id = ${accountId} and state = any(${[...openStates]})
+    order by consumer`.execute(db.read);
+  return rows.map(({ consumer }) => consumer);
 };

@@ -3,6 +3,7 @@ import { type Envelope, envelope } from '@meridian/contracts/event.ts';
 import { regionOfId } from '../ids.ts';
 import type { EventRecord } from './event-bus.ts';
 import { EventError } from './event-error.ts';
+import { publisherOf } from './topics.ts';
 
 /** Parses the envelope; throws `event_contract` or `event_foreign_region`. */
 export const readEnvelope = (record: EventRecord, region: string): Envelope => {
@@ -26,6 +27,10 @@ export const readEnvelope = (record: EventRecord, region: string): Envelope => {
   if (regions.some((named) => named !== region)) throw foreign(event.id);
   if (event.subject !== record.key || event.partitionkey !== record.key || event.id !== record.eventId)
     throw new EventError('event_contract', 'key or id of the record and of its envelope differ');
+  // A service may write its own topic alone, and what stands there speaks for nobody else.
+  const publisher = publisherOf(region, record.topic);
+  if (publisher !== undefined && event.source !== `${region}/${publisher}`)
+    throw new EventError('event_contract', `the topic of ${publisher} holds an event of "${event.source}"`);
   return event;
 };
 

@@ -27,6 +27,10 @@ export const topicsOf = (region: string): TopicDeclaration[] =>
     cleanup: 'delete',
   }));
 
+/** The service that alone may write a topic; undefined for topics that are not declared. */
+export const publisherOf = (region: string, topic: string): ServiceName | undefined =>
+  publishers.find((service) => topicOf(region, service) === topic);
+
 /** Consumer groups that read a topic of the region: each bears its service's name. */
 export const groupsOf = (region: string, topic: string): ServiceName[] =>
   serviceNames.filter((service) => listensTo[service].some((publisher) => topicOf(region, publisher) === topic));

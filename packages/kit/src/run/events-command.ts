@@ -7,7 +7,7 @@ import { secret } from '../config/values.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import type { KitSchema } from '../db/schema.ts';
 import { errorCode, errorMessage } from '../error-code.ts';
-import { listParked, openStates, type ParkedEvent } from '../events/parking.ts';
+import { consumersParking, listParked, openStates, type ParkedEvent } from '../events/parking.ts';
 import { acceptGap, discardParked, replayParked } from '../events/parking-decisions.ts';
 import { republish } from '../events/published.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -85,7 +85,13 @@ const lineOf = (event: ParkedEvent): string => {
 const list = async (db: Db, values: Values, print: Print): Promise<number> => {
   const limit = Number(wholeNumber(values.limit ?? '100', 'limit'));
   const states = values.all ? [...openStates, 'applied' as const, 'discarded' as const] : openStates;
-  const found = await listParked(db, { accountId: values.account, consumer: values.consumer, states, limit });
+  const found = await listParked(db, {
+    accountId: values.account,
+    consumer: values.consumer,
+    states,
+    limit,
+    payloads: values.json,
+  });
   if (values.json)
     print(JSON.stringify(found, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2));
   else for (const event of found) print(lineOf(event));
@@ -94,10 +100,8 @@ const list = async (db: Db, values: Values, print: Print): Promise<number> => {
 };
 
 /** The consumers that have open events of the account; a database usually has one. */
-const consumersOf = async (db: Db, values: Values, accountId: string): Promise<string[]> => {
-  if (values.consumer) return [values.consumer];
-  return [...new Set((await listParked(db, { accountId, limit: 1_000 })).map((event) => event.consumer))];
-};
+const consumersOf = async (db: Db, values: Values, accountId: string): Promise<string[]> =>
+  values.consumer ? [values.consumer] : consumersParking(db, accountId);
 
 const perConsumer = async (
   db: Db,

@@ -1,12 +1,15 @@
 // The job that runs before a rollout: brings one service's database to this version and gives the service's role its rights.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Migration } from 'kysely/migration';
 import { z } from 'zod';
 import { ConfigError, parseConfig, parseFitting } from '../config/config.ts';
 import { createMistakes } from '../config/mistakes.ts';
 import { secret } from '../config/values.ts';
 import { grantApplication } from '../db/application-role.ts';
+import { connected } from '../db/connections.ts';
 import { migrate } from '../db/migrate.ts';
-import { createLog } from '../telemetry/log.ts';
+import { createLog, type Logger } from '../telemetry/log.ts';
+import { isTransient } from '../transient.ts';
 import { databaseMistakes } from './production.ts';
 
 const variables = z.object({
@@ -30,6 +33,20 @@ const readConfig = (env: NodeJS.ProcessEnv) => {
   return { config, mistakes };
 };
 
+/** A database that has just begun to listen, or a machine on which everything starts at once, may not answer within one connection's time. */
+const tries = 10;
+const untilItAnswers = async (url: string, log: Logger) => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await connected({ url }, (client) => client.query('select 1'));
+    } catch (error) {
+      if (attempt >= tries || !isTransient(error)) throw error;
+      log.warn({ err: error, attempt }, 'the database is not ready');
+      await wait(2_000);
+    }
+  }
+};
+
 /** Migrates and grants; writes one sentence to stderr and exits with 1 when it cannot. */
 export const migrateService = async (options: {
   readonly service: string;
@@ -48,6 +65,7 @@ export const migrateService = async (options: {
     );
     if (!config || !migrations || mistakes.any()) throw mistakes.error();
     const url = config.DATABASE_OWNER_URL;
+    await untilItAnswers(url, log);
     await migrate({ url, migrations, log });
     await grantApplication({ url, role: config.APPLICATION_ROLE, appendOnly });
     log.info({ migrations: Object.keys(migrations).length }, 'the database is up to date');

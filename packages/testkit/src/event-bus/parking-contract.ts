@@ -241,7 +241,8 @@ export const parkingContract = (suite: Suite): void => {
       await stage.bus.seekToBeginning(stage.group);
       const second = await start(stage);
       await quiesce(stage, suite.patienceMs);
-      expect(await second.count('duplicate')).toBe(10);
+      // Those without a mark are known by their number alone.
+      expect([await second.count('duplicate'), await second.count('late')]).toEqual([5, 5]);
       expect(checkHistory(await readChanges(stage.source.db), await readEffects(stage.target.db))).toEqual([]);
     }));
 
