@@ -10,8 +10,10 @@ import {
   pageQuery,
   personLetter,
   personText,
+  rateLimited,
   regionMismatch,
   timestamp,
+  unavailable,
 } from './common.ts';
 import { endpoint } from './endpoint.ts';
 import {
@@ -85,6 +87,9 @@ export const leadsToHelpCentre = [
   recoveryNotProven,
   recoveryNotReady,
   recoveryNeedsChange,
+  // Of what a sign-in needs and cannot reach, and of floods.
+  unavailable,
+  rateLimited,
 ] as const;
 
 /** How a person names the account: any address it has, or its id, which bills and the console show. */

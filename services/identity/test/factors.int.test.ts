@@ -117,6 +117,18 @@ describe('factors beside codes', () => {
     await stand.pool.query("delete from limit_count where scope like 'password:%'");
   });
 
+  test('fifty wrong second factors in a day are the end, however slowly they are tried', async () => {
+    const { identifier, secret } = await withTotp();
+    await problemOf(complete((await challengeOf(identifier)).challenge, 'totp', '000000'));
+    await stand.pool.query("update limit_count set count = 50 where scope like 'fail:%'");
+    stand.moveClock(3_700_000);
+    const { challenge } = await challengeOf(identifier);
+    const refused = await problemOf(complete(challenge, 'totp', codeNow(secret)));
+    expect(refused).toMatchObject({ code: 'code_limit_reached', status: 429 });
+    expect(refused.retryAfter).toBeGreaterThan(3_600);
+    await stand.pool.query("delete from limit_count where scope like 'fail:%'");
+  });
+
   test('one network has sixty tries by passkey a minute', async () => {
     const credential = {
       id: 'nobody',

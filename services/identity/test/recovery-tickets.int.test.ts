@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   createSession,
+  endAllSessions,
   getAccount,
   type Identifier,
   introspectToken,
@@ -101,6 +102,15 @@ describe('tickets where a real name speaks for the person', () => {
     stand.moveClock(t.cooling);
     const owner = await stand.signIn(person.identifier);
     expect((await stand.ask(stopOwnRecoveries, { token: owner.accessToken })).body).toEqual({ stopped: 1 });
+    expect(await problemOf(t.codeFor(ticket))).toMatchObject({ code: 'recovery_not_ready' });
+  });
+
+  test('stop by owner: a sign-out everywhere stops it, too', async () => {
+    const person = await verifiedPerson();
+    const ticket = await t.open(person.identifier, { realName });
+    stand.moveClock(t.cooling);
+    const owner = await stand.signIn(person.identifier);
+    await stand.ask(endAllSessions, { token: owner.accessToken, query: {} });
     expect(await problemOf(t.codeFor(ticket))).toMatchObject({ code: 'recovery_not_ready' });
   });
 
@@ -398,6 +408,17 @@ describe('tickets where staff decide', () => {
     ]);
     expect(audit.rows).toEqual([{ action: 'recovery_started', reason: 'Called from the number on the invoice' }]);
     expect(await problemOf(start(`${person.accountId.slice(0, -4)}ZZZZ`))).toMatchObject({ code: 'not_found' });
+  });
+
+  test('what staff started opens nothing once the owner has signed out everywhere', async () => {
+    const person = await t.newPerson();
+    const token = await stand.staffToken(['support']);
+    await stand.ask(startRecovery, { token, body: { accountId: person.accountId, reason: 'Asked by mail' } });
+    const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{43}) at/);
+    await stand.ask(endAllSessions, { token: person.accessToken, query: {} });
+    const { completeRecovery } = await import('@meridian/contracts/identity-recovery.ts');
+    const complete = stand.ask(completeRecovery, { body: { recoveryToken, password: 'one that I chose myself' } });
+    expect(await problemOf(complete)).toMatchObject({ code: 'recovery_invalid' });
   });
 
   test('what staff started still asks for the second factor that is on', async () => {

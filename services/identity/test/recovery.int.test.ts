@@ -3,11 +3,13 @@ import {
   addContact,
   beginTotp,
   createSession,
+  endAllSessions,
   getAccount,
   type Identifier,
   introspectToken,
   listSecurityLog,
   refreshSession,
+  removeContact,
   sendContactCode,
   signInByPassword,
 } from '@meridian/contracts/identity.ts';
@@ -358,6 +360,26 @@ describe.each([
     expect((await stand.ask(stopOwnRecoveries, { token: owner.accessToken })).body).toEqual({ stopped: 1 });
     expect(await problemOf(complete(again.recoveryToken, { password }))).toMatchObject({ code: 'recovery_invalid' });
     expect(await problemOf(complete('A'.repeat(43), { password }))).toMatchObject({ code: 'recovery_invalid' });
+  });
+
+  test.each<[string, (token: string) => Promise<unknown>]>([
+    ['an address is added', (token) => addSecond(token)],
+    [
+      'another address is removed',
+      async (token) => {
+        const { contacts } = (await stand.ask(getAccount, { token })).body;
+        const [newest] = contacts.toSorted((a, b) => b.verifiedAt.localeCompare(a.verifiedAt));
+        return stand.ask(removeContact, { token, params: { contactId: newest?.contactId ?? '' } });
+      },
+    ],
+    ['the owner signs out everywhere', (token) => stand.ask(endAllSessions, { token, query: { except: 'current' } })],
+  ])('what was begun before %s opens nothing any more', async (_, change) => {
+    const person = await newPerson();
+    await addSecond(person.accessToken);
+    const begun = await begin(person.identifier);
+    expect((await proveCode(begun)).body.enough).toBe(true);
+    await change(person.accessToken);
+    expect(await problemOf(complete(begun.recoveryToken, { password }))).toMatchObject({ code: 'recovery_invalid' });
   });
 
   test('a right code to an address that went to another account meanwhile proves nothing', async () => {

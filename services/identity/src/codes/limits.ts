@@ -29,6 +29,9 @@ export const identifierWindows = (resendSeconds: number): readonly Window[] => [
 /** Wrong tries of one identifier across all its codes; without it a new code would mean five new tries. */
 export const failureWindows: readonly Window[] = [{ seconds: 3_600, max: 10 }];
 
+/** Wrong second factors of one account: whoever has its password shall not go on guessing day after day. */
+export const factorWindows: readonly Window[] = [...failureWindows, { seconds: 86_400, max: 50 }];
+
 /** Wrong passwords of one identifier before a captcha is demanded: no one is locked out by a stranger's ten tries. */
 export const passwordWindows: readonly Window[] = [{ seconds: 3_600, max: 10 }];
 /** And with captchas solved: NIST SP 800-63B-4 allows at most 100 failures in a row. */

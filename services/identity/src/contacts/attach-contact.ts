@@ -6,10 +6,10 @@ import { newId } from '@meridian/kit/ids.ts';
 import { endDetachment } from '../account/account.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { deletePendingOf } from '../factors/factor.store.ts';
 import { accountKeyOf } from '../logins/account-key.ts';
 import { dropUnconfirmed } from '../logins/login-flow.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
+import { dropBegun } from '../recovery/drop-begun.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
 import { blindIndexesOf, insertContactIfFree } from './contact.store.ts';
@@ -43,7 +43,7 @@ export const attachContact = async (
   // The new address hears of it, too: it may be the only one.
   await tellOwner(tx, deps, { accountId, kind: 'contact_added' });
   await appendSecurityLog(tx, { at: now, kind: 'contact_added', accountId, sessionId, network, method: kind });
-  await deletePendingOf(tx, accountId);
+  await dropBegun(tx, accountId, now);
   await dropUnconfirmed(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
   return { contactId, verifiedAt: now };

@@ -6,8 +6,8 @@ import { fail } from '@meridian/kit/http/problems.ts';
 import { countLoginMethods } from '../account/login-methods.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { deletePendingOf } from '../factors/factor.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
+import { dropBegun } from '../recovery/drop-begun.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
@@ -30,6 +30,6 @@ export const removeContact = async (
   if (deps.region.profile.registration.bindPhone && (await blindIndexesOf(tx, accountId)).length === 0)
     fail(lastLoginMethod, { detail: 'This region binds a number to every account; replace it instead' });
   await appendSecurityLog(tx, { at: deps.now(), kind: 'contact_removed', accountId, sessionId, network });
-  await deletePendingOf(tx, accountId);
+  await dropBegun(tx, accountId, deps.now());
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
 };

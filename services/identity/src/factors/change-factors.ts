@@ -8,13 +8,13 @@ import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import type { NoticeKind } from '../notices/notice.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
+import { dropBegun } from '../recovery/drop-begun.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
 import {
   activateTotp,
   deletePassword,
-  deletePendingOf,
   deleteTotp,
   dropIdleRecoveryCodes,
   putPassword,
@@ -29,7 +29,7 @@ type Deps = Pick<IdentityDeps, 'region' | 'now' | 'vault' | 'publish' | 'factorH
 type Change = { readonly accountId: string; readonly sessionId: string; readonly network: string };
 type Transaction = Tx<IdentitySchema>;
 
-/** What follows every change of credentials: told, logged, other sessions and pending sign-ins ended. */
+/** What follows every change of credentials: told, logged, other sessions, pending sign-ins and recoveries ended. */
 export const seal = async (
   tx: Transaction,
   deps: Pick<Deps, 'region' | 'now' | 'vault' | 'publish'>,
@@ -38,7 +38,7 @@ export const seal = async (
 ) => {
   await tellOwner(tx, deps, { accountId, kind });
   await appendSecurityLog(tx, { at: deps.now(), kind, accountId, sessionId, network });
-  await deletePendingOf(tx, accountId);
+  await dropBegun(tx, accountId, deps.now());
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
 };
 

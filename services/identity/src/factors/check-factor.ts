@@ -3,6 +3,7 @@ import { codeLimitReached, factorInvalid } from '@meridian/contracts/identity.ts
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { refund, reserve } from '../codes/limit.store.ts';
+import { factorWindows } from '../codes/limits.ts';
 import { failureRule } from '../codes/send-code.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
@@ -41,7 +42,7 @@ export const withFactor = async <T>(
   then: (tx: Tx<IdentitySchema>) => Promise<T>,
 ): Promise<T> => {
   const now = deps.now();
-  const rule = failureRule(deps.codeSecrets, accountId);
+  const rule = { ...failureRule(deps.codeSecrets, accountId), windows: factorWindows };
   const retryAfter = await deps.db.transaction((tx) => reserve(tx, [rule], now));
   if (retryAfter !== undefined) return fail(codeLimitReached, { retryAfter, detail: 'Too many wrong tries; wait' });
   const used = await deps.db.transaction(async (tx) =>

@@ -44,7 +44,6 @@ export const beginLogin = async (
     return fail(unavailable, {
       retryAfter: 10,
       detail: 'The provider cannot be reached at the moment; sign in another way',
-      helpCentre: profile.links.helpCentre,
     });
   });
   const expiresAt = new Date(deps.now().getTime() + flowMs);

@@ -8,8 +8,8 @@ import type { FederatedLogin } from '@meridian/regions/profile.ts';
 import { countLoginMethods } from '../account/login-methods.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { deletePendingOf } from '../factors/factor.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
+import { dropBegun } from '../recovery/drop-begun.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { assertProven } from '../sessions/assert-proven.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
@@ -42,7 +42,7 @@ const conclude = async (
 ) => {
   await tellOwner(tx, deps, { accountId, kind });
   await appendSecurityLog(tx, { at: deps.now(), kind, accountId, sessionId, network, method: provider });
-  await deletePendingOf(tx, accountId);
+  await dropBegun(tx, accountId, deps.now());
   await dropUnconfirmed(tx, accountId);
   await endSessions(tx, deps, { accountId, except: sessionId, reason: 'credentials_changed', network });
 };

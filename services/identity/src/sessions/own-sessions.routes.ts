@@ -18,8 +18,9 @@ import { networkOf } from '../codes/network.ts';
 import { blindIndexesOf } from '../contacts/contact.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { withFactor } from '../factors/check-factor.ts';
-import { deletePendingOf, secondFactorsOf } from '../factors/factor.store.ts';
+import { secondFactorsOf } from '../factors/factor.store.ts';
 import { wallProof } from '../factors/wall-proof.ts';
+import { dropBegun } from '../recovery/drop-begun.ts';
 import { assertLongBound } from './assert-long-bound.ts';
 import { endSession } from './end-session.ts';
 import { endSessions } from './end-sessions.ts';
@@ -64,8 +65,7 @@ export const ownSessionRoutes = (deps: IdentityDeps): void => {
     const { accountId, sessionId } = auth;
     const ended = await db.transaction(async (tx) => {
       if ((await lockStatus(tx, accountId, 'update')) !== 'active') return fail(accountCancelled);
-      // A sign-in that waits for its second factor would outlive it.
-      await deletePendingOf(tx, accountId);
+      await dropBegun(tx, accountId, now());
       const except = query.except === 'current' ? { except: sessionId } : {};
       return endSessions(tx, deps, { accountId, ...except, reason: 'signed_out', network: networkOf(ip) });
     });

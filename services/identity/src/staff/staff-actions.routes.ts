@@ -14,6 +14,7 @@ import { lockStatus } from '../account/account.store.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { deletePendingOf } from '../factors/factor.store.ts';
 import { tellOwner } from '../notices/tell-owner.ts';
+import { stopRecoveriesOf } from '../recovery/recovery.store.ts';
 import { logPlace } from '../security-log/log-place.ts';
 import { appendSecurityLog } from '../security-log/security-log.store.ts';
 import { endSessions } from '../sessions/end-sessions.ts';
@@ -54,6 +55,8 @@ export const staffActionRoutes = (deps: IdentityDeps): void => {
       if ((await lockStatus(tx, accountId, 'update')) !== 'active')
         fail(notFound, { detail: 'There is no such account, or it is being cancelled' });
       await deletePendingOf(tx, accountId);
+      // A ticket may be the owner's; it is staff who decide it.
+      await stopRecoveriesOf(tx, accountId, now());
       const count = await endSessions(tx, deps, { accountId, reason: 'staff' });
       await appendSecurityLog(tx, { at: now(), kind: 'session_ended_by_staff', accountId });
       await tellOwner(tx, deps, { accountId, kind: 'sessions_ended' });
