@@ -23,10 +23,8 @@ const drawEcKey = () =>
 const drawAccessKey = () => ({ accessKeyId: `LTAI5t${randomText(18)}`, accessKeySecret: randomText(30) });
 
 const smsTemplates = () => ({
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the vendor's own placeholder syntax
-  code: { code: `SMS_${randomDigits(9)}`, text: '您的验证码为：${code}，5分钟内有效，请勿泄露于他人。' },
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the vendor's own placeholder syntax
-  notice: { code: `SMS_${randomDigits(9)}`, text: '尊敬的用户，${text}' },
+  code: { code: `SMS_${randomDigits(9)}` },
+  notice: { code: `SMS_${randomDigits(9)}` },
 });
 
 const upperText = (length: number) => randomText(length).toUpperCase();

@@ -135,6 +135,8 @@ describe('SendSms', () => {
     ['isv.SMS_TEMPLATE_ILLEGAL', { TemplateCode: 'SMS_1' }],
     ['isv.INVALID_JSON_PARAM', { TemplateParam: '{"code":482913}' }],
     ['isv.TEMPLATE_MISSING_PARAMETERS', { TemplateParam: '{"name":"x"}' }],
+    ['isv.PARAM_LENGTH_LIMIT', { TemplateParam: `{"code":"${'1'.repeat(36)}"}` }],
+    ['isv.PARAM_NOT_SUPPORT_URL', { TemplateParam: '{"code":"https://help.example/account"}' }],
   ])('answers %s with HTTP 200', async (code, changes) => {
     expect(await sendSms({ form: form(changes) })).toMatchObject({ status: 200, body: { Code: code } });
   });
@@ -270,7 +272,7 @@ describe('inbox page', () => {
     await sendSms({
       form: form({
         TemplateCode: sandbox.of('cn').sms.templates.notice ?? '',
-        TemplateParam: '{"text":"<script>alert(1)</script>"}',
+        TemplateParam: '{"what":"<script>alert(1)</script>","time":"now"}',
       }),
     });
     const page = await (await fetch(`${sandbox.origin}/inbox`)).text();

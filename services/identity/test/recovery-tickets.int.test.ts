@@ -81,7 +81,7 @@ describe('tickets where a real name speaks for the person', () => {
   test('stop by owner: the code in the notice stops it in one step; whoever opened it learns nothing', async () => {
     const person = await verifiedPerson();
     const ticket = await t.open(person.identifier, { realName });
-    const [, stopCode = ''] = await t.help.noticeAt(person.identifier.value, /输入 ([0-9A-Z-]{19}) 终止/);
+    const [, stopCode = ''] = await t.help.noticeAt(person.identifier.value, /终止码 ([0-9A-Z-]{19})/);
     const stop = () => stand.ask(stopRecovery, { body: { stopCode } });
     expect((await stop()).status).toBe(204);
     expect(await problemOf(stop())).toMatchObject({ code: 'recovery_invalid' });
@@ -221,7 +221,7 @@ describe('tickets where a real name speaks for the person', () => {
     );
     try {
       await t.openHeard(person.identifier, { realName });
-      await t.help.noticeAt(person.identifier.value, /输入 ([0-9A-Z-]{19}) 终止/);
+      await t.help.noticeAt(person.identifier.value, /终止码 ([0-9A-Z-]{19})/);
       // It was the last one there was room for: no ticket is opened whose owner could not be told.
       expect(await problemOf(t.open(person.identifier, { realName }))).toMatchObject({ code: 'code_limit_reached' });
     } finally {
@@ -245,7 +245,7 @@ describe('tickets where a real name speaks for the person', () => {
     stand.moveClock(t.cooling);
     // Days after every other notice would have been given up, an hour before the ticket ends.
     stand.moveClock(7 * 24 * hour - 2 * hour);
-    const [, stopCode = ''] = await t.help.noticeAt(person.identifier.value, /输入 ([0-9A-Z-]{19}) 终止/);
+    const [, stopCode = ''] = await t.help.noticeAt(person.identifier.value, /终止码 ([0-9A-Z-]{19})/);
     expect(await t.status(ticket.ticketToken)).toBe('in_review');
     expect((await stand.ask(stopRecovery, { body: { stopCode } })).status).toBe(204);
   });
@@ -393,7 +393,7 @@ describe('tickets where staff decide', () => {
       stand.ask(startRecovery, { token, body: { accountId, reason: 'Called from the number on the invoice' } });
     const { body } = await start(person.accountId);
     expect(body).toMatchObject({ addressesTold: 1 });
-    const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{43}) at/);
+    const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{22}) at/);
     expect(JSON.stringify(body)).not.toContain(recoveryToken);
     const { rows } = await stand.pool.query(
       'select n::text as row from notice n union all select r::text from recovery r',
@@ -414,7 +414,7 @@ describe('tickets where staff decide', () => {
     const person = await t.newPerson();
     const token = await stand.staffToken(['support']);
     await stand.ask(startRecovery, { token, body: { accountId: person.accountId, reason: 'Asked by mail' } });
-    const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{43}) at/);
+    const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{22}) at/);
     await stand.ask(endAllSessions, { token: person.accessToken, query: {} });
     const { completeRecovery } = await import('@meridian/contracts/identity-recovery.ts');
     const complete = stand.ask(completeRecovery, { body: { recoveryToken, password: 'one that I chose myself' } });
@@ -426,7 +426,7 @@ describe('tickets where staff decide', () => {
     const { codeNow } = await t.help.withTotp(person.accessToken);
     const token = await stand.staffToken(['admin']);
     await stand.ask(startRecovery, { token, body: { accountId: person.accountId, reason: 'Asked by mail' } });
-    const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{43}) at/);
+    const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{22}) at/);
     const { completeRecovery } = await import('@meridian/contracts/identity-recovery.ts');
     const complete = () =>
       stand.ask(completeRecovery, { body: { recoveryToken, password: 'one that I chose myself' } });

@@ -36,7 +36,7 @@ describe('the notice of a ticket', () => {
       holder.release();
     }
     for (const { accountId, identifier } of people) {
-      const [, stopCode = ''] = await t.help.noticeAt(identifier.value, /输入 ([0-9A-Z-]{19}) 终止/);
+      const [, stopCode = ''] = await t.help.noticeAt(identifier.value, /终止码 ([0-9A-Z-]{19})/);
       expect((await stand.ask(stopRecovery, { body: { stopCode } })).status).toBe(204);
       const { rows } = await stand.pool.query(
         "select kind from security_log where account_id = $1 and kind like 'recovery%' order by kind",

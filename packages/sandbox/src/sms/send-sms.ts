@@ -22,6 +22,18 @@ type SmsFaults = z.infer<typeof faults>;
 
 export const createSmsPart = () => createPart<SmsFaults>('sms', 'Aliyun SMS (Dysmsapi SendSms)', faults);
 
+/** What was approved, by the template's name; a value takes its placeholder. */
+const texts: Readonly<Record<string, string>> = {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the vendor's own placeholder syntax
+  code: '您的验证码为：${code}，5分钟内有效，请勿泄露于他人。',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the vendor's own placeholder syntax
+  notice: '尊敬的用户，${what}（${time}）。如非本人操作，或需继续办理，请前往账号帮助中心。',
+};
+/** Per variable of a notice or a code: https://help.aliyun.com/zh/sms/developer-reference/api-error-codes, isv.PARAM_LENGTH_LIMIT */
+const longestValue = 35;
+// An address belongs into the template, where it is reviewed: isv.PARAM_NOT_SUPPORT_URL.
+const addressLike = /https?:|www\.|[a-z0-9-]+\.(com|cn|net|org|example)\b/i;
+
 const templateValues = z.record(z.string(), z.string());
 const mainlandMobile = /^(?:\+86|0086|86)?(1[3-9][0-9]{9})$/;
 
@@ -47,16 +59,23 @@ export const sendSmsAction = ({
     if (numbers.some((number) => !number)) return { code: 'isv.MOBILE_NUMBER_ILLEGAL', message: '非法手机号' };
     if (parameters.get('SignName') !== own?.signName)
       return { code: 'isv.SMS_SIGNATURE_ILLEGAL', message: '该账号下找不到对应签名' };
-    const template = Object.values(own?.templates ?? {}).find((t) => t.code === parameters.get('TemplateCode'));
-    if (!template) return { code: 'isv.SMS_TEMPLATE_ILLEGAL', message: '该账号下找不到对应模板' };
+    const [name = ''] =
+      Object.entries(own?.templates ?? {}).find(([, { code }]) => code === parameters.get('TemplateCode')) ?? [];
+    const template = texts[name];
+    if (template === undefined) return { code: 'isv.SMS_TEMPLATE_ILLEGAL', message: '该账号下找不到对应模板' };
     const values = templateValues.safeParse(parseJson(parameters.get('TemplateParam') ?? '{}'));
     if (!values.success) return { code: 'isv.INVALID_JSON_PARAM', message: '参数格式错误，请修改为字符串值' };
-    const names = [...template.text.matchAll(/\$\{(\w+)\}/g)].map((match) => match[1] ?? '');
-    if (names.some((name) => !values.data[name]))
+    const names = [...template.matchAll(/\$\{(\w+)\}/g)].map((match) => match[1] ?? '');
+    if (names.some((one) => !values.data[one]))
       return { code: 'isv.TEMPLATE_MISSING_PARAMETERS', message: '模板缺少变量' };
+    const given = names.map((one) => values.data[one] ?? '');
+    if (given.some((value) => value.length > longestValue))
+      return { code: 'isv.PARAM_LENGTH_LIMIT', message: '参数超过长度限制' };
+    if (given.some((value) => addressLike.test(value)))
+      return { code: 'isv.PARAM_NOT_SUPPORT_URL', message: '变量不支持传入URL' };
 
     if (part.faults.take('undelivered')) return ok;
-    const text = `【${own?.signName}】${template.text.replace(/\$\{(\w+)\}/g, (_whole, name: string) => values.data[name] ?? '')}`;
+    const text = `【${own?.signName}】${template.replace(/\$\{(\w+)\}/g, (_whole, one: string) => values.data[one] ?? '')}`;
     const code = values.data.code ?? codeIn(text);
     const message = { channel: 'sms', region, from: own?.signName ?? '', subject: null, text, code } as const;
     deliver(

@@ -7,6 +7,8 @@ export type NoticeMessage = {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
+  /** For a channel whose sentence is a template approved beforehand: what happened, with a code if it has one, and when. */
+  readonly brief: { readonly what: string; readonly time: string };
   readonly id: string;
 };
 

@@ -22,6 +22,10 @@ export type Delivery = {
   readonly stop: () => Promise<void>;
 };
 
+/** A provider's own short word; it never holds the recipient (SendError). */
+const reasonOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'reason' in error ? error.reason : 'unexpected';
+
 export const createDelivery = (deps: {
   senders: Partial<Record<LoginMethod, CodeSender>>;
   log: Logger;
@@ -33,6 +37,11 @@ export const createDelivery = (deps: {
     help: 'One-time codes handed to a provider, by outcome; a falling ratio of used to sent codes is a sign of SMS pumping',
     labelNames: ['method', 'outcome'],
   });
+  const told = serviceCounter(deps.metrics, {
+    name: 'identity_notices_total',
+    help: 'Notices to owners handed to a provider, by outcome; what is refused is tried again',
+    labelNames: ['method', 'outcome'],
+  });
   const running = new Set<Promise<void>>();
 
   const send = async (method: LoginMethod, message: CodeMessage) => {
@@ -40,9 +49,8 @@ export const createDelivery = (deps: {
       await senders[method]?.send(message);
       sent.inc({ method, outcome: 'taken' });
     } catch (error) {
-      const reason = typeof error === 'object' && error !== null && 'reason' in error ? error.reason : 'unexpected';
       sent.inc({ method, outcome: 'failed' });
-      log.error({ method, reason, codeId: message.codeId, err: error }, 'a code could not be sent');
+      log.error({ method, reason: reasonOf(error), codeId: message.codeId, err: error }, 'a code could not be sent');
     }
   };
 
@@ -62,14 +70,16 @@ export const createDelivery = (deps: {
     notify: async (method, message) => {
       const sender = senders[method];
       if (sender === undefined) return 'refused';
-      return sender.notify(message).then(
-        () => 'taken',
+      const outcome = await sender.notify(message).then(
+        () => 'taken' as const,
         (error: unknown) => {
           // Not the error itself: a provider's words may quote the recipient.
-          log.warn({ method, code: errorCode(error) }, 'a provider did not take a notice');
-          return errorCode(error) === 'code_unanswered' ? 'unanswered' : 'refused';
+          log.warn({ method, code: errorCode(error), reason: reasonOf(error) }, 'a provider did not take a notice');
+          return errorCode(error) === 'code_unanswered' ? ('unanswered' as const) : ('refused' as const);
         },
       );
+      told.inc({ method, outcome });
+      return outcome;
     },
     stop: async () => {
       await Promise.all(running);

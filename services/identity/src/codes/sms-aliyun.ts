@@ -13,7 +13,7 @@ export type SmsOptions = {
   readonly accessKeySecret: string;
   readonly signName: string;
   readonly template: string;
-  /** With one variable, `text`. */
+  /** With the variables `what` and `time`. A variable takes 35 characters and no address, so the one to turn to stands in the template itself. */
   readonly noticeTemplate: string;
   readonly now: Now;
 };
@@ -78,7 +78,7 @@ export const createSmsSender = (options: SmsOptions): CodeSender => {
   };
   return {
     send: ({ to, code, codeId }) => sms(to, options.template, { code }, codeId),
-    notify: ({ to, text, id }) => sms(to, options.noticeTemplate, { text }, id),
+    notify: ({ to, brief, id }) => sms(to, options.noticeTemplate, brief, id),
     close: () => void dispatcher.close(),
   };
 };

@@ -12,7 +12,7 @@ import { findNamed, type Named } from './name-account.ts';
 import { insertRecovery } from './recovery.store.ts';
 import { recoveryMs } from './recovery.ts';
 
-export const drawToken = (): string => randomBytes(32).toString('base64url');
+export const drawToken = (bytes = 32): string => randomBytes(bytes).toString('base64url');
 
 /** An account named by its id gets no code: the send is counted and answered like any other, to nobody. */
 const recipientOf = ({ identifier, accountId }: Named): Accepted =>

@@ -24,7 +24,8 @@ export const offerRecovery = async (
   if ((await lockStatus(tx, accountId, 'share')) !== 'active')
     return fail(notFound, { detail: 'There is no such active account' });
   const recoveryId = newId('rcv', deps.region.id, now);
-  const token = drawToken();
+  // 22 characters: it has to fit into a variable of an SMS template.
+  const token = drawToken(16);
   const endsAt = new Date(now.getTime() + staffRecoveryMs);
   // Whoever reads the token reads messages to an address of the account: that is what a code would have shown.
   await insertRecovery(tx, {
