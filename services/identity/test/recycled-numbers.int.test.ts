@@ -245,7 +245,7 @@ describe('numbers that changed hands', () => {
     stand.moveClock(61 * day);
     const token = await stand.staffToken(['support']);
     await stand.ask(startRecovery, { token, body: { accountId: person.accountId, reason: 'Asked on the phone' } });
-    const [, recoveryToken = ''] = await help.noticeAt(person.identifier.value, /输入 ([A-Za-z0-9_-]{43}) 继续/);
+    const [, recoveryToken = ''] = await help.noticeAt(person.identifier.value, /口令 ([A-Za-z0-9_-]{22})/);
     const { codeId, code } = await help.codeFrom(person.identifier.value, () =>
       stand.ask(sendRecoveryCode, { body: { recoveryToken, identifier: person.identifier, use: 'proof' } }),
     );

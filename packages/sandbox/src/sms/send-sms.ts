@@ -22,13 +22,12 @@ type SmsFaults = z.infer<typeof faults>;
 
 export const createSmsPart = () => createPart<SmsFaults>('sms', 'Aliyun SMS (Dysmsapi SendSms)', faults);
 
-/** What was approved, by the template's name; a value takes its placeholder. */
-const texts: Readonly<Record<string, string>> = {
+/** What was approved for a region's operator, by the template's name; a value takes its placeholder. */
+const textsOf = (region: string): Readonly<Record<string, string>> => ({
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the vendor's own placeholder syntax
   code: '您的验证码为：${code}，5分钟内有效，请勿泄露于他人。',
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the vendor's own placeholder syntax
-  notice: '尊敬的用户，${what}（${time}）。如非本人操作，或需继续办理，请前往账号帮助中心。',
-};
+  notice: `尊敬的用户，\${what}（\${time}）。如非本人操作，或需继续办理，请前往 https://help.${region}.meridian.example`,
+});
 /** Per variable of a notice or a code: https://help.aliyun.com/zh/sms/developer-reference/api-error-codes, isv.PARAM_LENGTH_LIMIT */
 const longestValue = 35;
 // An address belongs into the template, where it is reviewed: isv.PARAM_NOT_SUPPORT_URL.
@@ -61,7 +60,7 @@ export const sendSmsAction = ({
       return { code: 'isv.SMS_SIGNATURE_ILLEGAL', message: '该账号下找不到对应签名' };
     const [name = ''] =
       Object.entries(own?.templates ?? {}).find(([, { code }]) => code === parameters.get('TemplateCode')) ?? [];
-    const template = texts[name];
+    const template = textsOf(region)[name];
     if (template === undefined) return { code: 'isv.SMS_TEMPLATE_ILLEGAL', message: '该账号下找不到对应模板' };
     const values = templateValues.safeParse(parseJson(parameters.get('TemplateParam') ?? '{}'));
     if (!values.success) return { code: 'isv.INVALID_JSON_PARAM', message: '参数格式错误，请修改为字符串值' };
