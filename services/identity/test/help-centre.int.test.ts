@@ -35,6 +35,10 @@ test.each(endpoints.map((e) => [e.id, e] as const))('whatever %s refuses by itse
   expect(own.filter((code) => !led.has(code))).toEqual([]);
 });
 
+test('what a sign-in needs and cannot reach leads there, and a flood', () => {
+  expect([...led]).toEqual(expect.arrayContaining(['unavailable', 'rate_limited']));
+});
+
 test.each(leadsToHelpCentre.map((problem) => [problem.code, problem] as const))(
   '%s carries the address',
   (_, problem) => {

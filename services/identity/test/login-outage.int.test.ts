@@ -30,7 +30,8 @@ test('a message that cannot be verified is a 503, which the provider tries again
 });
 
 test('a login that cannot be begun is counted as unavailable', async () => {
-  expect(await createBrowser(stand).begin('apple')).toMatchObject({ status: 503 });
+  const { helpCentre } = stand.profile.links;
+  expect(await createBrowser(stand).begin('apple')).toMatchObject({ status: 503, body: { helpCentre } });
   const metrics = await (await fetch(`${stand.urls().internalUrl}/metrics`)).text();
   const figures = metrics.match(/^identity_logins_total\{.*\} \d+$/gm) ?? [];
   expect(figures.filter((line) => !line.endsWith(' 0'))).toEqual([

@@ -38,6 +38,8 @@ describe('notices by SMS', () => {
       await changePassword(person.accessToken);
       await waitFor('the failure', async () => (await failures(person.accountId)) === 1);
       expect(await counted('%')).toBe(before);
+      const figures = await (await fetch(`${stand.urls().internalUrl}/metrics`)).text();
+      expect(figures).toMatch(/identity_notices_total\{[^}]*outcome="refused"[^}]*\} [1-9]/);
     } finally {
       await stand.stopService();
       stand.env.SMS_ENDPOINT = SMS_ENDPOINT;

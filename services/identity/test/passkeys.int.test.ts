@@ -261,7 +261,7 @@ describeNeeding('chromium', hasChromium, 'passkeys in Chromium', () => {
   }, 60_000);
 
   test('it is a fresh proof, and once removed it opens nothing', async () => {
-    const { accessToken: early, refreshToken, passkey } = await withPasskey();
+    const { accountId, accessToken: early, refreshToken, passkey } = await withPasskey();
     const prove = async (token: string) =>
       stand.ask(reauthenticate, { token, body: { method: 'passkey', ...(await answer()) } });
     // What was added less than a day ago proves nobody within a session.
@@ -270,7 +270,14 @@ describeNeeding('chromium', hasChromium, 'passkeys in Chromium', () => {
     const { accessToken } = (await stand.ask(refreshSession, { body: { refreshToken } })).body;
     const proof = (await prove(accessToken)).body;
     expect(proof.provenUntil).toEqual(expect.any(String));
+    // Somebody has it, and begins a recovery before its owner notices.
+    const account = { kind: 'account', value: accountId } as const;
+    const { recoveryToken } = (await stand.ask(beginRecovery, { body: { account } })).body;
+    const shown = { recoveryToken, proof: { method: 'passkey', ...(await answer()) } } as const;
+    expect((await stand.ask(proveRecovery, { body: shown })).body.enough).toBe(true);
     await stand.ask(removePasskey, { token: accessToken, params: { passkeyId: passkey.passkeyId } });
+    const complete = stand.ask(completeRecovery, { body: { recoveryToken, password: 'a password of theirs' } });
+    expect(await problemOf(complete)).toMatchObject({ code: 'recovery_invalid' });
     expect(await problemOf(stand.ask(signInByPasskey, { body: await answer() }))).toMatchObject(invalid);
   }, 60_000);
 });

@@ -6,6 +6,7 @@ import {
   type Identifier,
   introspectToken,
   refreshSession,
+  removeContact,
   setPassword,
   signInByPassword,
 } from '@meridian/contracts/identity.ts';
@@ -105,12 +106,17 @@ describe('tickets where a real name speaks for the person', () => {
     expect(await problemOf(t.codeFor(ticket))).toMatchObject({ code: 'recovery_not_ready' });
   });
 
-  test('stop by owner: a sign-out everywhere stops it, too', async () => {
+  test.each<[string, (token: string) => Promise<unknown>]>([
+    ['a sign-out everywhere', (token) => stand.ask(endAllSessions, { token, query: {} })],
+    ['another address', (token) => t.addAddress(token)],
+    ['a password', (token) => stand.ask(setPassword, { token, body: { password: 'a password of my own' } })],
+  ])('stop by owner: %s stops it, too', async (_, change) => {
     const person = await verifiedPerson();
-    const ticket = await t.open(person.identifier, { realName });
+    const ticket = await t.openHeard(person.identifier, { realName });
+    await change(person.accessToken);
+    const { rows } = await stand.pool.query('select state from recovery_ticket where id = $1', [ticket.ticketId]);
+    expect(rows).toEqual([{ state: 'stopped' }]);
     stand.moveClock(t.cooling);
-    const owner = await stand.signIn(person.identifier);
-    await stand.ask(endAllSessions, { token: owner.accessToken, query: {} });
     expect(await problemOf(t.codeFor(ticket))).toMatchObject({ code: 'recovery_not_ready' });
   });
 
@@ -231,6 +237,7 @@ describe('tickets where a real name speaks for the person', () => {
 
   test('while no provider takes the notice a match alone opens nothing: staff decide; the stop code is tried until the ticket ends', async () => {
     const person = await verifiedPerson();
+    await t.nothingOnItsWay();
     await stand.control('sms', { answer: { code: 'isv.BUSINESS_LIMIT_CONTROL', times: 6 } });
     const ticket = await t.open(person.identifier, { realName });
     const failures = async (n: number) => {
@@ -252,6 +259,7 @@ describe('tickets where a real name speaks for the person', () => {
 
   test('an owner who hears of it when the cooling-off is well under way could not stop it: staff decide', async () => {
     const person = await verifiedPerson();
+    await t.nothingOnItsWay();
     await stand.control('sms', { answer: { code: 'isv.BUSINESS_LIMIT_CONTROL', times: 1 } });
     const ticket = await t.open(person.identifier, { realName });
     await waitFor('the failure', async () => {
@@ -268,7 +276,7 @@ describe('tickets where a real name speaks for the person', () => {
     const accounts = [(await verifiedPerson()).identifier, stand.identifiers.phone()];
     const counted = async () =>
       (await stand.pool.query("select sum(count)::int as n from limit_count where scope = 'total'")).rows[0]?.n;
-    await waitFor('nothing on its way', async () => (await stand.pool.query('select 1 from notice')).rowCount === 0);
+    await t.nothingOnItsWay();
     const before = await counted();
     stand.participants.down.add('verification');
     for (const account of accounts)
@@ -410,12 +418,20 @@ describe('tickets where staff decide', () => {
     expect(await problemOf(start(`${person.accountId.slice(0, -4)}ZZZZ`))).toMatchObject({ code: 'not_found' });
   });
 
-  test('what staff started opens nothing once the owner has signed out everywhere', async () => {
+  test.each<[string, (token: string, oldId: string) => Promise<unknown>]>([
+    ['signed out everywhere', (token) => stand.ask(endAllSessions, { token, query: {} })],
+    [
+      'removed an address that it went to',
+      (token, contactId) => stand.ask(removeContact, { token, params: { contactId } }),
+    ],
+  ])('what staff started opens nothing once the owner has %s', async (_, change) => {
     const person = await t.newPerson();
+    const { contacts } = (await stand.ask(getAccount, { token: person.accessToken })).body;
+    await t.addAddress(person.accessToken);
     const token = await stand.staffToken(['support']);
     await stand.ask(startRecovery, { token, body: { accountId: person.accountId, reason: 'Asked by mail' } });
     const [, recoveryToken = ''] = await t.help.noticeAt(person.identifier.value, /go on with ([A-Za-z0-9_-]{22}) at/);
-    await stand.ask(endAllSessions, { token: person.accessToken, query: {} });
+    await change(person.accessToken, contacts[0]?.contactId ?? '');
     const { completeRecovery } = await import('@meridian/contracts/identity-recovery.ts');
     const complete = stand.ask(completeRecovery, { body: { recoveryToken, password: 'one that I chose myself' } });
     expect(await problemOf(complete)).toMatchObject({ code: 'recovery_invalid' });

@@ -11,6 +11,7 @@ import {
   refreshSession,
   removeContact,
   sendContactCode,
+  setPassword,
   signInByPassword,
 } from '@meridian/contracts/identity.ts';
 import {
@@ -372,6 +373,7 @@ describe.each([
         return stand.ask(removeContact, { token, params: { contactId: newest?.contactId ?? '' } });
       },
     ],
+    ['the password is changed', (token) => stand.ask(setPassword, { token, body: { password } })],
     ['the owner signs out everywhere', (token) => stand.ask(endAllSessions, { token, query: { except: 'current' } })],
   ])('what was begun before %s opens nothing any more', async (_, change) => {
     const person = await newPerson();

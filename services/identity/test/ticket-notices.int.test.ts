@@ -1,6 +1,6 @@
 // That the owner of an account hears of a ticket, whatever goes wrong in between.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { addContact, sendContactCode } from '@meridian/contracts/identity.ts';
+import { addContact, changeProfile, sendContactCode } from '@meridian/contracts/identity.ts';
 import { startRecovery, stopRecovery } from '@meridian/contracts/identity-recovery.ts';
 import { createCodeSecrets } from '../src/codes/code-secrets.ts';
 import { type Stand, startStand, waitFor } from './support/stand.ts';
@@ -44,6 +44,14 @@ describe('the notice of a ticket', () => {
       );
       expect(rows.map(({ kind }) => kind)).toEqual(['recovery_approved', 'recovery_started', 'recovery_stopped']);
     }
+  });
+
+  test('reaches an owner who chose English by SMS, too', async () => {
+    const person = await t.newPerson();
+    await stand.ask(changeProfile, { token: person.accessToken, body: { language: 'en' } });
+    await t.open(person.identifier);
+    const [, stopCode = ''] = await t.help.noticeAt(person.identifier.value, /stop recovery: ([0-9A-Z-]{19})/);
+    expect((await stand.ask(stopRecovery, { body: { stopCode } })).status).toBe(204);
   });
 
   test("staff's token is given up with its recovery when limits hold it back: nobody is sent one that is good for nothing", async () => {

@@ -61,13 +61,25 @@ const next: Partial<Record<NoticeKind, Record<Language, (helpCentre: string, ext
 /** The same in one variable of an approved SMS template, which takes 35 characters and no address (isv.PARAM_LENGTH_LIMIT, isv.PARAM_NOT_SUPPORT_URL). */
 const brief: Partial<Record<NoticeKind, Record<Language, (extra: string) => string>>> = {
   recovery_started: {
-    en: (code) => `recovery begun, stop: ${code}`,
+    en: (code) => `stop recovery: ${code}`,
     'zh-CN': (code) => `有人申请找回您的账号，终止码 ${code}`,
   },
   recovery_offered: {
     en: (token) => `recovery: ${token}`,
     'zh-CN': (token) => `客服已发起找回，口令 ${token}`,
   },
+};
+
+/** What is too long in English for such a variable; Chinese fits as it is. */
+const shortEnglish: Partial<Record<NoticeKind, string>> = {
+  new_device: 'a sign-in from a new device',
+  contact_added: 'a phone or e-mail was added',
+  contact_removed: 'a phone or e-mail was removed',
+  totp_on: 'the authenticator app is now on',
+  totp_off: 'the authenticator app is now off',
+  phone_detached: 'number removed: new holder uses it',
+  sessions_ended: 'our support ended every session',
+  recovered: 'account recovered, sessions ended',
 };
 
 /** Time in UTC to the minute: the reader's zone is not known. */
@@ -79,7 +91,8 @@ export const noticeText = (
   const more = extra === undefined ? undefined : next[kind]?.[language](helpCentre, extra);
   const time = `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   const short = extra === undefined ? undefined : brief[kind]?.[language](extra);
-  const words = { brief: { what: short ?? what[kind][language], time } };
+  const plain = (language === 'en' ? shortEnglish[kind] : undefined) ?? what[kind][language];
+  const words = { brief: { what: short ?? plain, time } };
   return language === 'en'
     ? {
         ...words,

@@ -1,5 +1,5 @@
 // What the tests of recovery tickets do over and over: open one, see how far it is, decide it, complete it.
-import type { Identifier } from '@meridian/contracts/identity.ts';
+import { addContact, type Identifier, sendContactCode } from '@meridian/contracts/identity.ts';
 import {
   completeRecoveryTicket,
   decideRecovery,
@@ -56,9 +56,23 @@ export const setUp = (stand: Stand, kind: 'phone' | 'email', log?: StatementLog)
       params: { ticketId },
       body: { decision, reason: 'Compared the passport with the invoice' },
     });
+  /** Another address of an account, by its owner. */
+  const addAddress = async (token: string) => {
+    const address = identifier();
+    stand.moveClock(61_000);
+    const { codeId, code } = await help.codeFrom(address.value, () =>
+      stand.ask(sendContactCode, { token, body: { identifier: address } }),
+    );
+    return (await stand.ask(addContact, { token, body: { identifier: address, codeId, code } })).body;
+  };
+  /** Until then a fault of the provider may meet a notice of the test before. */
+  const nothingOnItsWay = () =>
+    waitFor('nothing on its way', async () => (await stand.pool.query('select 1 from notice')).rowCount === 0);
   return {
     help,
     cooling,
+    addAddress,
+    nothingOnItsWay,
     newPerson: () => stand.signIn(identifier()),
     open,
     openHeard,
