@@ -7,6 +7,7 @@ import { passkeyTables } from './db/migrations/0004-passkeys.ts';
 import { linkedLoginTables } from './db/migrations/0005-linked-logins.ts';
 import { recoveryTables } from './db/migrations/0006-recovery.ts';
 import { staffTables } from './db/migrations/0007-staff.ts';
+import { acceptedTerms } from './db/migrations/0008-accepted-terms.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-identity': identityTables,
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-linked-logins': linkedLoginTables,
   '0006-recovery': recoveryTables,
   '0007-staff': staffTables,
+  '0008-accepted-terms': acceptedTerms,
 };

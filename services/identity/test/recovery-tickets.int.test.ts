@@ -237,7 +237,7 @@ describe('tickets where a real name speaks for the person', () => {
 
   test('while no provider takes the notice a match alone opens nothing: staff decide; the stop code is tried until the ticket ends', async () => {
     const person = await verifiedPerson();
-    await t.nothingOnItsWay();
+    await t.noNoticeWaits();
     await stand.control('sms', { answer: { code: 'isv.BUSINESS_LIMIT_CONTROL', times: 6 } });
     const ticket = await t.open(person.identifier, { realName });
     const failures = async (n: number) => {
@@ -259,7 +259,7 @@ describe('tickets where a real name speaks for the person', () => {
 
   test('an owner who hears of it when the cooling-off is well under way could not stop it: staff decide', async () => {
     const person = await verifiedPerson();
-    await t.nothingOnItsWay();
+    await t.noNoticeWaits();
     await stand.control('sms', { answer: { code: 'isv.BUSINESS_LIMIT_CONTROL', times: 1 } });
     const ticket = await t.open(person.identifier, { realName });
     await waitFor('the failure', async () => {
@@ -276,7 +276,7 @@ describe('tickets where a real name speaks for the person', () => {
     const accounts = [(await verifiedPerson()).identifier, stand.identifiers.phone()];
     const counted = async () =>
       (await stand.pool.query("select sum(count)::int as n from limit_count where scope = 'total'")).rows[0]?.n;
-    await t.nothingOnItsWay();
+    await t.noNoticeWaits();
     const before = await counted();
     stand.participants.down.add('verification');
     for (const account of accounts)

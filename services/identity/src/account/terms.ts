@@ -4,7 +4,7 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
-import { hasAgreed, insertConsent } from './account.store.ts';
+import { hasAgreed } from './account.store.ts';
 
 /** Thrown out of the transaction, so that what was proven stays good and comes back with the consent. */
 export const assertConsent = ({ region }: Pick<IdentityDeps, 'region'>, given: string | undefined): void => {
@@ -13,15 +13,18 @@ export const assertConsent = ({ region }: Pick<IdentityDeps, 'region'>, given: s
     fail(consentRequired, { detail: `Send termsVersion "${termsVersion}" once the person has accepted it` });
 };
 
-/** Of an account that is there: keeps the consent that is given, and asks for the one that is missing. */
-export const assertAgreed = async (
+/**
+ * Of an account that is there: asks for the consent that is missing, and returns the version that is accepted with this sign-in. It is recorded when the
+ * session starts, never earlier: who has not shown the second factor or proof yet accepts nothing in the owner's name.
+ */
+export const acceptedAnew = async (
   tx: Tx<IdentitySchema>,
-  deps: Pick<IdentityDeps, 'region' | 'now'>,
+  deps: Pick<IdentityDeps, 'region'>,
   accountId: string,
   given: string | undefined,
-): Promise<void> => {
+): Promise<string | undefined> => {
   const { termsVersion } = deps.region.profile.registration;
-  if (await hasAgreed(tx, accountId, termsVersion)) return;
+  if (await hasAgreed(tx, accountId, termsVersion)) return undefined;
   assertConsent(deps, given);
-  await insertConsent(tx, { accountId, termsVersion, at: deps.now() });
+  return termsVersion;
 };

@@ -75,6 +75,8 @@ export type IdentitySchema = KitSchema &
       method: string;
       attempts: Generated<number>;
       expires_at: Date;
+      /** The terms' version accepted with the first factor: a consent only once the second is shown. */
+      accepted_terms: string | null;
       needs: Generated<'second_factor' | 'second_proof'>;
       /** The contact whose code began it. */
       contact_id: string | null;

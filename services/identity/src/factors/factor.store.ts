@@ -137,6 +137,7 @@ export const insertPendingSignIn = async (
     challengeHash: string;
     accountId: string;
     method: string;
+    acceptedTerms: string | undefined;
     expiresAt: Date;
     /** Of a sign-in that waits for a second proof: the contact whose code began it. */
     contactId?: string;
@@ -148,6 +149,7 @@ export const insertPendingSignIn = async (
       challenge_hash: pending.challengeHash,
       account_id: pending.accountId,
       method: pending.method,
+      accepted_terms: pending.acceptedTerms ?? null,
       expires_at: pending.expiresAt,
       needs: pending.contactId === undefined ? 'second_factor' : 'second_proof',
       contact_id: pending.contactId ?? null,
@@ -169,13 +171,21 @@ export const raisePendingTries = (
     .where('expires_at', '>', now)
     .where('attempts', '<', 5)
     .where('needs', '=', needs)
-    .returning(['account_id as accountId', 'method', 'contact_id as contactId'])
+    .returning(['account_id as accountId', 'contact_id as contactId'])
     .executeTakeFirst();
 
-/** Uses it up; false when another request did. */
-export const takePendingSignIn = async (tx: Transaction, challengeHash: string): Promise<boolean> =>
-  (await tx.deleteFrom('pending_sign_in').where('challenge_hash', '=', challengeHash).executeTakeFirst())
-    .numDeletedRows === 1n;
+/** Uses it up, and returns what it was begun with; undefined when another request did. */
+export const takePendingSignIn = async (
+  tx: Transaction,
+  challengeHash: string,
+): Promise<{ readonly method: string; readonly acceptedTerms: string | undefined } | undefined> => {
+  const taken = await tx
+    .deleteFrom('pending_sign_in')
+    .where('challenge_hash', '=', challengeHash)
+    .returning(['method', 'accepted_terms'])
+    .executeTakeFirst();
+  return taken && { method: taken.method, acceptedTerms: taken.accepted_terms ?? undefined };
+};
 
 export const deletePendingOf = async (tx: Transaction, accountId: string): Promise<void> => {
   await tx.deleteFrom('pending_sign_in').where('account_id', '=', accountId).execute();

@@ -4,7 +4,7 @@ import { completeSignIn, credentialsInvalid, factorInvalid, signInByPassword } f
 import { fail } from '@meridian/kit/http/problems.ts';
 import { route } from '@meridian/kit/http/route.ts';
 import { lockStatus } from '../account/account.store.ts';
-import { assertAgreed } from '../account/terms.ts';
+import { acceptedAnew } from '../account/terms.ts';
 import { acceptIdentifier } from '../codes/accept-identifier.ts';
 import { networkOf } from '../codes/network.ts';
 import { digest } from '../crypto/mac.ts';
@@ -53,8 +53,8 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
       if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
       // Comparing takes a while: a password, or an address, that was changed meanwhile opens nothing.
       if ((await passwordOf(tx, blindIndex))?.hash !== stored.hash) return refuse();
-      await assertAgreed(tx, deps, accountId, body.termsVersion);
-      return continueSignIn(tx, deps, { accountId, method: 'password', caller });
+      const acceptedTerms = await acceptedAnew(tx, deps, accountId, body.termsVersion);
+      return continueSignIn(tx, deps, { accountId, method: 'password', acceptedTerms, caller });
     });
     if (continued.outcome === 'second_factor') return refuseUncompleted(continued);
     return { status: 201, body: { ...(await answerOf(reply, delivery, continued)), created: false }, headers: noStore };
@@ -73,8 +73,8 @@ export const factorSignInRoutes = (deps: IdentityDeps): void => {
     const caller = { network, delivery, device: deps.deviceOf({ userAgent, headers, deviceId }) };
     const started = await withFactor(deps, { accountId, factor, network }, async (tx) => {
       if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
-      if (!(await takePendingSignIn(tx, challengeHash))) return fail(factorInvalid);
-      return startSession(tx, deps, { accountId, method: `${pending.method}+${factor.method}`, caller });
+      const { method, acceptedTerms } = (await takePendingSignIn(tx, challengeHash)) ?? fail(factorInvalid);
+      return startSession(tx, deps, { accountId, method: `${method}+${factor.method}`, acceptedTerms, caller });
     });
     return { status: 201, body: { ...(await answerOf(reply, delivery, started)), created: false }, headers: noStore };
   });

@@ -5,7 +5,7 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { lockStatus } from '../account/account.store.ts';
-import { assertAgreed, assertConsent } from '../account/terms.ts';
+import { acceptedAnew, assertConsent } from '../account/terms.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { type Continued, continueSignIn } from '../sessions/continue-sign-in.ts';
@@ -53,10 +53,11 @@ export const completeLogin = async (
     const { accountId } = known;
     if ((await lockStatus(tx, accountId, 'share')) !== 'active')
       return fail(accountCancelled, { detail: 'Its erasure is under way; register anew afterwards' });
-    await assertAgreed(tx, deps, accountId, termsVersion);
+    const acceptedTerms = await acceptedAnew(tx, deps, accountId, termsVersion);
     // Unlinked while we waited for the account.
     if (!(await refreshLogin(tx, deps, known, proven))) return refuseFlow(deps);
-    return { created: false, ...(await continueSignIn(tx, deps, { accountId, method: provider, caller })) };
+    const signIn = { accountId, method: provider, acceptedTerms, caller };
+    return { created: false, ...(await continueSignIn(tx, deps, signIn)) };
   }
   if (deps.region.profile.registration.bindPhone) {
     const createdAt = deps.now();

@@ -5,7 +5,7 @@ import { recoveryInvalid, recoveryNotProven } from '@meridian/contracts/identity
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { lockStatus } from '../account/account.store.ts';
-import { assertAgreed } from '../account/terms.ts';
+import { acceptedAnew } from '../account/terms.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
@@ -48,6 +48,6 @@ export const completeRecovery = async (
     replaceContacts,
     passwordHash,
   });
-  await assertAgreed(tx, deps, accountId, termsVersion);
-  return startSession(tx, deps, { accountId, method: 'recovery', caller });
+  const acceptedTerms = await acceptedAnew(tx, deps, accountId, termsVersion);
+  return startSession(tx, deps, { accountId, method: 'recovery', acceptedTerms, caller });
 };

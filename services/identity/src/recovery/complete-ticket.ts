@@ -5,7 +5,7 @@ import { recoveryInvalid, recoveryNotReady } from '@meridian/contracts/identity-
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { fail } from '@meridian/kit/http/problems.ts';
 import { lockStatus } from '../account/account.store.ts';
-import { assertAgreed } from '../account/terms.ts';
+import { acceptedAnew } from '../account/terms.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import type { IdentitySchema } from '../db/schema.ts';
@@ -69,6 +69,6 @@ export const completeTicket = async (
     replaceContacts: true,
     passwordHash,
   });
-  await assertAgreed(tx, deps, accountId, termsVersion);
-  return startSession(tx, deps, { accountId, method: 'recovery_ticket', caller });
+  const acceptedTerms = await acceptedAnew(tx, deps, accountId, termsVersion);
+  return startSession(tx, deps, { accountId, method: 'recovery_ticket', acceptedTerms, caller });
 };

@@ -68,8 +68,8 @@ export const secondProofRoutes = (deps: IdentityDeps): void => {
       const secondFactor = (await secondFactorsOf(tx, accountId)).length > 0;
       if (!isEnough(['code', kind], { secondFactor, doubtful: true }))
         return fail(factorInvalid, { detail: 'This proof is right, but does not stand for the second factor' });
-      if (!(await takePendingSignIn(tx, challengeHash))) return fail(factorInvalid);
-      return startSession(tx, deps, { accountId, method: `${pending.method}+${kind}`, caller });
+      const { method, acceptedTerms } = (await takePendingSignIn(tx, challengeHash)) ?? fail(factorInvalid);
+      return startSession(tx, deps, { accountId, method: `${method}+${kind}`, acceptedTerms, caller });
     });
     return { status: 201, body: { ...(await answerOf(reply, delivery, started)), created: false }, headers: noStore };
   });

@@ -12,7 +12,13 @@ import type { IdentitySchema } from '../db/schema.ts';
 import type { IdentityDeps } from '../deps.ts';
 import { isKnownDevice } from '../devices/device.store.ts';
 import { insertPendingSignIn, secondFactorsOf, takePendingSignIn } from '../factors/factor.store.ts';
-import { type Caller, type StartDeps, type StartedSession, startSession } from '../sessions/start-session.ts';
+import {
+  type Caller,
+  type SignIn,
+  type StartDeps,
+  type StartedSession,
+  startSession,
+} from '../sessions/start-session.ts';
 import { isVerified } from './real-name.ts';
 import { missingFor } from './recovery.ts';
 import { availableProofs, isIdle } from './standing.ts';
@@ -26,7 +32,6 @@ export type Doubted = {
   readonly doubt: Doubt;
   readonly challenge: string;
   readonly accountId: string;
-  readonly method: string;
 };
 
 const doubtOf = async (
@@ -45,15 +50,16 @@ const doubtOf = async (
 export const doubtSignIn = async (
   tx: Tx<IdentitySchema>,
   deps: StartDeps,
-  command: { accountId: string; contactId: string; kind: 'phone' | 'email'; method: string; caller: Caller },
+  command: SignIn & { readonly contactId: string; readonly kind: 'phone' | 'email' },
 ): Promise<Doubted | undefined> => {
-  const { accountId, contactId, kind, method } = command;
+  const { accountId, contactId, kind, method, acceptedTerms } = command;
   const doubt = kind === 'phone' ? await doubtOf(tx, deps, command) : undefined;
   if (doubt === undefined) return undefined;
   const challenge = randomBytes(32).toString('base64url');
   const expiresAt = new Date(deps.now().getTime() + pendingMs);
-  await insertPendingSignIn(tx, { challengeHash: digest(challenge), accountId, method, expiresAt, contactId });
-  return { outcome: 'second_proof', doubt, challenge, accountId, method };
+  const challengeHash = digest(challenge);
+  await insertPendingSignIn(tx, { challengeHash, accountId, method, acceptedTerms, expiresAt, contactId });
+  return { outcome: 'second_proof', doubt, challenge, accountId };
 };
 
 /** Kinds that would complete it. */
@@ -70,7 +76,7 @@ const proofsFor = async (deps: IdentityDeps, accountId: string): Promise<ProofKi
 /** Refuses with `second_proof_required`. Only a new device of an account that has nothing else to show is let in. */
 export const settleDoubt = async (
   deps: IdentityDeps,
-  { doubt, challenge, accountId, method }: Doubted,
+  { doubt, challenge, accountId }: Doubted,
   caller: Caller,
 ): Promise<StartedSession> => {
   const proofs = await proofsFor(deps, accountId);
@@ -78,8 +84,8 @@ export const settleDoubt = async (
     return deps.db.transaction(async (tx) => {
       // Asking verification took a while: the account may have been cancelled since its code was right.
       if ((await lockStatus(tx, accountId, 'share')) !== 'active') return fail(accountCancelled);
-      if (!(await takePendingSignIn(tx, digest(challenge)))) return fail(secondProofRequired);
-      return startSession(tx, deps, { accountId, method, caller });
+      const begun = (await takePendingSignIn(tx, digest(challenge))) ?? fail(secondProofRequired);
+      return startSession(tx, deps, { accountId, ...begun, caller });
     });
   return fail(secondProofRequired, {
     detail: 'Send the challenge with a second proof to /v1/sessions/second-proof, or to …/not-mine',

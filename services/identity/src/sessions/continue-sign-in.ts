@@ -4,7 +4,7 @@ import type { Tx } from '@meridian/kit/db/database.ts';
 import { digest } from '../crypto/mac.ts';
 import type { IdentitySchema } from '../db/schema.ts';
 import { insertPendingSignIn, secondFactorsOf } from '../factors/factor.store.ts';
-import { type Caller, type StartDeps, type StartedSession, startSession } from './start-session.ts';
+import { type SignIn, type StartDeps, type StartedSession, startSession } from './start-session.ts';
 
 /** A sign-in waits this long for its second factor. */
 const pendingMs = 600_000;
@@ -14,16 +14,12 @@ export type Continued =
   /** To be committed: the first factor is used up, the challenge stands for it. */
   | { readonly outcome: 'second_factor'; readonly challenge: string; readonly factors: readonly string[] };
 
-export const continueSignIn = async (
-  tx: Tx<IdentitySchema>,
-  deps: StartDeps,
-  { accountId, method, caller }: { accountId: string; method: string; caller: Caller },
-): Promise<Continued> => {
+export const continueSignIn = async (tx: Tx<IdentitySchema>, deps: StartDeps, signIn: SignIn): Promise<Continued> => {
+  const { accountId, method, acceptedTerms } = signIn;
   const factors = await secondFactorsOf(tx, accountId);
-  if (factors.length === 0)
-    return { outcome: 'opened', ...(await startSession(tx, deps, { accountId, method, caller })) };
+  if (factors.length === 0) return { outcome: 'opened', ...(await startSession(tx, deps, signIn)) };
   const challenge = randomBytes(32).toString('base64url');
   const expiresAt = new Date(deps.now().getTime() + pendingMs);
-  await insertPendingSignIn(tx, { challengeHash: digest(challenge), accountId, method, expiresAt });
+  await insertPendingSignIn(tx, { challengeHash: digest(challenge), accountId, method, acceptedTerms, expiresAt });
   return { outcome: 'second_factor', challenge, factors };
 };

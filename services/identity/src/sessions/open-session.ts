@@ -3,7 +3,7 @@ import { accountRegistered } from '@meridian/contracts/events/lifecycle.ts';
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
 import { insertAccount } from '../account/account.store.ts';
-import { assertAgreed, assertConsent } from '../account/terms.ts';
+import { acceptedAnew, assertConsent } from '../account/terms.ts';
 import type { Accepted } from '../codes/accept-identifier.ts';
 import { consumeCode } from '../codes/code.store.ts';
 import { insertContactIfFree, lockOwner } from '../contacts/contact.store.ts';
@@ -64,7 +64,6 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
   let owner = await lockOwner(tx, blindIndex);
   if (owner !== undefined && owner.status !== 'active') return { outcome: 'account_cancelled' };
   if (owner === undefined) assertConsent(deps, command.termsVersion);
-  else await assertAgreed(tx, deps, owner.accountId, command.termsVersion);
   if (!(await consumeCode(tx, codeId, 'login', now))) return { outcome: 'code_used' };
 
   const registered = owner === undefined ? await register(tx, deps, command, blindIndex, termsVersion) : undefined;
@@ -74,12 +73,15 @@ export const openSession = async (tx: Tx<IdentitySchema>, deps: Deps, command: O
   const accountId = registered ?? owner?.accountId;
   if (accountId === undefined) return { outcome: 'code_used' };
 
+  const { caller } = command;
+  const { method } = identifier;
+  const acceptedTerms = await acceptedAnew(tx, deps, accountId, command.termsVersion);
+  const signIn = { accountId, method, acceptedTerms, caller };
   if (registered !== undefined)
-    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network: command.caller.network });
+    await appendSecurityLog(tx, { at: now, kind: 'account_registered', accountId, network: caller.network });
   else if (owner !== undefined) {
-    const doubted = await doubtSignIn(tx, deps, { ...owner, ...identifier, caller: command.caller });
+    const doubted = await doubtSignIn(tx, deps, { ...signIn, contactId: owner.contactId, kind: identifier.kind });
     if (doubted !== undefined) return doubted;
   }
-  const continued = await continueSignIn(tx, deps, { accountId, method: identifier.method, caller: command.caller });
-  return { created: registered !== undefined, ...continued };
+  return { created: registered !== undefined, ...(await continueSignIn(tx, deps, signIn)) };
 };

@@ -1,6 +1,7 @@
 // Use case: the last step of every way to sign in. The caller has proven the person and locked the account.
 import type { Tx } from '@meridian/kit/db/database.ts';
 import { newId } from '@meridian/kit/ids.ts';
+import { insertConsent } from '../account/account.store.ts';
 import { reserve } from '../codes/limit.store.ts';
 import { newDeviceWindows } from '../codes/limits.ts';
 import type { IdentitySchema, SessionDelivery } from '../db/schema.ts';
@@ -18,6 +19,14 @@ export type StartDeps = Pick<
   'region' | 'now' | 'vault' | 'refreshTokens' | 'publish' | 'deviceHash' | 'codeSecrets'
 >;
 
+/** Who signs in and how; `acceptedTerms` is the version of the terms that was accepted on the way, where one was. */
+export type SignIn = {
+  readonly accountId: string;
+  readonly method: string;
+  readonly acceptedTerms?: string | undefined;
+  readonly caller: Caller;
+};
+
 /** What the front end says of itself; the same for every way to sign in. */
 export type Caller = { readonly network: string; readonly delivery: SessionDelivery; readonly device: Device };
 
@@ -31,9 +40,10 @@ export type StartedSession = {
 export const startSession = async (
   tx: Tx<IdentitySchema>,
   deps: StartDeps,
-  { accountId, method, caller }: { accountId: string; method: string; caller: Caller },
+  { accountId, method, acceptedTerms, caller }: SignIn,
 ): Promise<StartedSession> => {
   const now = deps.now();
+  if (acceptedTerms !== undefined) await insertConsent(tx, { accountId, termsVersion: acceptedTerms, at: now });
   const { network, delivery, device } = caller;
   const deviceHash = deps.deviceHash(accountId, device.key);
   if (!(await isKnownDevice(tx, accountId, deviceHash))) {

@@ -66,13 +66,13 @@ export const setUp = (stand: Stand, kind: 'phone' | 'email', log?: StatementLog)
     return (await stand.ask(addContact, { token, body: { identifier: address, codeId, code } })).body;
   };
   /** Until then a fault of the provider may meet a notice of the test before. */
-  const nothingOnItsWay = () =>
-    waitFor('nothing on its way', async () => (await stand.pool.query('select 1 from notice')).rowCount === 0);
+  const noNoticeWaits = () =>
+    waitFor('no notice that waits', async () => (await stand.pool.query('select 1 from notice')).rowCount === 0);
   return {
     help,
     cooling,
     addAddress,
-    nothingOnItsWay,
+    noNoticeWaits,
     newPerson: () => stand.signIn(identifier()),
     open,
     openHeard,
