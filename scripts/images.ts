@@ -55,8 +55,10 @@ const main = async () => {
   await run('docker', ['info'], { timeoutMs: 20_000 }).catch(() => {
     throw new Error('no Docker engine answers: install and start one (Debian: apt-get install docker.io)');
   });
-  for (const standIn of standIns) await ensure(standIn);
-  await fetchCleaner();
+  // Side by side: one waits for the mirror while another unpacks.
+  const ends = await Promise.allSettled([...standIns.map(ensure), fetchCleaner()]);
+  const failures = ends.flatMap((end) => (end.status === 'rejected' ? [(end.reason as Error).message] : []));
+  if (failures.length > 0) throw new Error(failures.join('; '));
 };
 
 await main().catch((error: Error) => {

@@ -1,8 +1,9 @@
 /** Runs jest; arguments are jest's. Ends with 'N passed, N failed' and names what did not run. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { lanesOf } from './test/lanes.ts';
 import { runJest } from './test/run-jest.ts';
-import { type JestReport, slowest, summarise, unreported } from './test/summary.ts';
+import { type JestReport, joined, slowest, summarise, unreported } from './test/summary.ts';
 
 const help = `Usage: npm test [-- PATH ... | jest's options]
 
@@ -19,27 +20,33 @@ if (args.includes('--help') || args.includes('-h')) {
   process.exit(0);
 }
 
-const reports = join(root, '.meridian', 'reports');
-mkdirSync(reports, { recursive: true });
-const folder = mkdtempSync(join(reports, 'test-'));
-const reportFile = join(folder, 'report.json');
+const kept = join(root, '.meridian', 'reports');
+mkdirSync(kept, { recursive: true });
+const folder = mkdtempSync(join(kept, 'test-'));
 
-const status = await runJest({
-  args: [
-    '--experimental-vm-modules',
-    '--disable-warning=ExperimentalWarning',
-    join(root, 'node_modules/jest/bin/jest.js'),
-    ...['--json', `--outputFile=${reportFile}`, ...args],
-  ],
-  cwd: root,
-  reportFile,
-});
+const runs = await Promise.all(
+  lanesOf(args).map(async (lane, i) => {
+    const reportFile = join(folder, `report-${i}.json`);
+    const status = await runJest({
+      args: [
+        '--experimental-vm-modules',
+        '--disable-warning=ExperimentalWarning',
+        join(root, 'node_modules/jest/bin/jest.js'),
+        ...['--json', `--outputFile=${reportFile}`, ...lane],
+      ],
+      cwd: root,
+      reportFile,
+    });
+    const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport) : undefined;
+    return { status, report };
+  }),
+);
 
 const filtered = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
-if (existsSync(reportFile)) {
-  const report = JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport;
-  for (const line of slowest(report, root)) console.log(line);
-  for (const line of summarise(report, { filtered })) console.log(line);
-} else if (status !== 0) console.log(unreported);
+const reports = runs.flatMap(({ report }) => report ?? []);
+const report = joined(reports);
+for (const line of slowest(report, root)) console.log(line);
+if (reports.length === runs.length) for (const line of summarise(report, { filtered })) console.log(line);
+else if (runs.some(({ status }) => status !== 0)) console.log(unreported);
 rmSync(folder, { recursive: true, force: true });
-process.exitCode = status;
+process.exitCode = Math.max(...runs.map(({ status }) => status));

@@ -33,7 +33,9 @@ const publicHosts = (places: RegionPlaces): string[] => {
 const stack = ({ envFile }: RegionPlaces, id: string) =>
   `docker compose -p meridian-${id} --env-file ${envFile} -f infra/compose/region.yml`;
 const up = (places: RegionPlaces, id: string) => `${stack(places, id)} up --detach --wait`;
-const recreate = (places: RegionPlaces, id: string) => `${up(places, id)} --force-recreate`;
+/** Services stop while their databases and Kafka are still there: `up` alone would stop those first, and consumers that cannot leave their groups keep the next ones waiting. */
+const recreate = (places: RegionPlaces, id: string) =>
+  `${stack(places, id)} stop && ${up(places, id)} --force-recreate`;
 
 /** Returns what is to be done besides: for gateways of the operator's own, whose machines are not part of the stack, and a public certificate from elsewhere. */
 const newCertificates = async (places: RegionPlaces, id: string): Promise<string[]> => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type JestReport, slowest, summarise } from './summary.ts';
+import { type JestReport, joined, slowest, summarise } from './summary.ts';
 
 function report(tests: { status: string; title: string; in?: string }[], brokenFiles = 0): JestReport {
   const count = (status: string) => tests.filter((one) => one.status === status).length;
@@ -41,6 +41,23 @@ describe('closing lines of a test run', () => {
     ];
     expect(summarise(report(tests), { filtered: false })).toEqual(['2 passed, 1 failed']);
     expect(summarise(report(tests, 1), { filtered: false })).toEqual(['2 passed, 2 failed']);
+  });
+
+  test('are those of all runs side by side', () => {
+    const one = report([{ status: 'passed', title: 'a' }]);
+    const other = report(
+      [
+        { status: 'passed', title: 'b' },
+        { status: 'failed', title: 'c' },
+        { status: 'pending', title: '[needs kafka] d' },
+      ],
+      1,
+    );
+    expect(summarise(joined([one, other]), { filtered: false })).toEqual([
+      '  not run: [needs kafka] d',
+      '2 passed, 2 failed',
+      'NOT RUN: kafka (1)',
+    ]);
   });
 
   test('name what lacked something, counted by what it lacked', () => {

@@ -17,6 +17,17 @@ const NEEDS = /^\[needs ([a-z0-9 -]+)\] /;
 /** In place of the counts when jest left none: it could not begin, or was ended. It names a file as soon as that has run. */
 export const unreported = 'NOT RUN: jest ended before it counted its tests; the files that had run are named above';
 
+/** The reports of runs side by side as one. */
+export const joined = (reports: readonly JestReport[]): JestReport => {
+  const sum = (of: (report: JestReport) => number) => reports.reduce((total, report) => total + of(report), 0);
+  return {
+    numPassedTests: sum((report) => report.numPassedTests),
+    numFailedTests: sum((report) => report.numFailedTests),
+    numRuntimeErrorTestSuites: sum((report) => report.numRuntimeErrorTestSuites),
+    testResults: reports.flatMap((report) => report.testResults),
+  };
+};
+
 /** Files that took longest, in seconds: where a slow run is mended. Files of under ten seconds are not worth a line. */
 export const slowest = (report: JestReport, root: string): string[] =>
   report.testResults
