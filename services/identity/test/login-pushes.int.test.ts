@@ -64,6 +64,7 @@ describe('where every account has a phone', () => {
   test.each([
     ['wechat', 'wechat/push', { event: 'user_authorization_revoke' }],
     ['wechat', 'wechat/push', { event: 'user_authorization_cancellation', format: 'xml' }],
+    ['alipay', 'alipay/push', {}],
     ['apple', 'apple/notify', { type: 'consent-revoked' }],
     ['apple', 'apple/notify', { type: 'account-delete' }],
   ] as const)(
@@ -116,19 +117,21 @@ describe('where every account has a phone', () => {
     ['wechat/push', { event: 'user_authorization_revoke', wrong: 'message_signature' }],
     ['wechat/push', { event: 'user_authorization_revoke', encrypted: false }],
     ['wechat/push', { event: 'user_authorization_revoke', wrong: 'stale' }],
+    ['alipay/push', { wrong: 'signature' }],
+    ['alipay/push', { wrong: 'unsigned' }],
     ['apple/notify', { type: 'account-delete', wrong: 'signature' }],
     ['apple/notify', { type: 'account-delete', wrong: 'id_token' }],
     ['apple/notify', { type: 'account-delete', wrong: 'audience' }],
   ])('%s %j is refused and changes nothing', async (path, what) => {
     const person = newPerson();
-    const name = path.split('/')[0] as 'wechat' | 'apple';
+    const name = path.split('/')[0] as 'wechat' | 'alipay' | 'apple';
     const { body } = await signInBy(stand, browser, name, person);
     expect((await order(path, { person, ...what })).status).toBe(401);
     expect(await loginsOf(body.accountId)).toHaveLength(1);
   });
 
-  test('WeChat: the address proves itself to be ours', async () => {
-    const answer = await fetch(`${stand.sandbox.origin}/control/wechat/handshake/${stand.region}`, { method: 'POST' });
+  test.each(['wechat', 'alipay'])('%s: the address proves itself to be ours', async (name) => {
+    const answer = await fetch(`${stand.sandbox.origin}/control/${name}/handshake/${stand.region}`, { method: 'POST' });
     expect(await answer.json()).toEqual({ status: 200, verified: true });
   });
 

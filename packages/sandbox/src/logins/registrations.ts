@@ -7,7 +7,7 @@ import type { StandInDeps } from './stand-in.ts';
 const address = z.url({ protocol: /^https?$/ }).max(500);
 const registration = z.strictObject({
   redirectUris: z.array(address).max(20),
-  /** WeChat's message server, Apple's notification endpoint, Facebook's deauthorize callback. */
+  /** WeChat's message server, Alipay's app gateway, Apple's notification endpoint, Facebook's deauthorize callback. */
   pushUrl: address.optional(),
   /** Facebook's data deletion callback. */
   deletionUrl: address.optional(),

@@ -22,7 +22,7 @@ const provider = 'alipay';
 const chinaTime = (at: Date) => new Date(at.getTime() + 8 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
 
 /** What is signed: all parameters sorted by name, as they are. */
-const contentOf = (parameters: Readonly<Record<string, string>>) =>
+export const contentOf = (parameters: Readonly<Record<string, string>>) =>
   Object.keys(parameters)
     .sort()
     .map((name) => `${name}=${parameters[name]}`)

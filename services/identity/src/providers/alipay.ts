@@ -1,6 +1,7 @@
 // Alipay for websites: https://opendocs.alipay.com/open/02xtla (authorize), https://docs.antom.com/ac/solution_api/oauth_token.
 // The answer's parameter is auth_code; new apps get open_id, old ones user_id (opendocs mini/0ai2i6). No PKCE, no nonce, no address.
 import { createGateway, type GatewayOptions } from './alipay-gateway.ts';
+import { createAlipayPushes } from './alipay-push.ts';
 import { displayName, isIdentifier, isToken, requireCode, requireState } from './callback.ts';
 import { addressWith } from './http.ts';
 import { LoginError, type LoginProvider, type SubjectId } from './login-provider.ts';
@@ -47,5 +48,6 @@ export const createAlipay = (options: AlipayOptions): LoginProvider => {
       if (first === undefined) throw new LoginError(provider, 'provider_error', 'no_identifier');
       return { subjectIds: [first, ...rest], ...displayName(person.nick_name) };
     },
+    parsePush: createAlipayPushes(options),
   };
 };

@@ -1,5 +1,7 @@
 // Weibo: https://open.weibo.com/wiki/Oauth2/access_token, …/get_token_info, …/revokeoauth2, …/2/users/show. No PKCE, no nonce, no refresh
 // token; the address is behind a scope that ordinary apps do not get, so there is none.
+// No parsePush: what the 取消授权回调页 gets (source, uid, auth_end) is documented nowhere we could read, and carries no signature: anybody who
+// knows a uid could send it. Taken as a hint, it would have to be asked about with the token kept of the login, which this port does not see.
 import { displayName, isToken, requireCode, requireState } from './callback.ts';
 import { type Answer, addressWith, createHttp, type HttpOptions, objectOf } from './http.ts';
 import { LoginError, type LoginProvider } from './login-provider.ts';

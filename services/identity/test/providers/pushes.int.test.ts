@@ -1,4 +1,4 @@
-// What providers tell unasked: WeChat's messages, Apple's notifications, Facebook's callbacks.
+// What providers tell unasked: WeChat's and Alipay's messages, Apple's notifications, Facebook's callbacks.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { deletionAnswer } from '../../src/providers/facebook-push.ts';
 import type { LoginProvider, Push, PushRequest } from '../../src/providers/login-provider.ts';
@@ -71,6 +71,58 @@ describe('wechat', () => {
     if (!genuine) throw new Error('no handshake came');
     logins.receiver.answerWith(async () => 'ok');
     const forged = { ...genuine, query: { ...genuine.query, signature: '0'.repeat(40) } };
+    expect(await failure(parse(client, forged))).toBe('invalid_callback (signature)');
+  });
+});
+
+describe('alipay', () => {
+  const path = '/control/alipay/push';
+  const order = (changes: object = {}) => ({ region: 'cn', person: 'lin', ...changes });
+
+  test.each(['open_id', 'user_id', 'both'])(
+    'a cancelled authorization is of the person who signed in, by %s',
+    async (identifier) => {
+      await logins.control('alipay', { identifier });
+      const client = logins.provider('alipay');
+      const { subjectIds } = await logins.login('alipay', 'lin', client);
+      const push = await parse(client, await logins.push(path, order()));
+      expect(eventsOf(push)).toEqual([{ kind: 'revoked', subjectIds, at: expect.any(Date), id: expect.any(String) }]);
+      expect(push.answer.body).toBe('success');
+    },
+  );
+  test('a message of another sort concerns nobody and is acknowledged', async () => {
+    const push = await parse(logins.provider('alipay'), await logins.push(path, order({ method: 'other' })));
+    expect(push).toMatchObject({ kind: 'events', events: [], answer: { body: 'success' } });
+  });
+  test.each([
+    ['signature', 'signature'],
+    ['unsigned', 'signature'],
+    ['app_key', 'signature'],
+    ['person', 'signature'],
+    ['other_app', 'other_app'],
+    ['other_app_inside', 'other_app'],
+    ['stale', 'timestamp'],
+    ['no_identifier', 'no_identifier'],
+  ])('a message with a wrong %s is refused', async (wrong, reason) => {
+    const request = await logins.push(path, order({ wrong }));
+    expect(await failure(parse(logins.provider('alipay'), request))).toBe(`invalid_callback (${reason})`);
+  });
+  test.each(['', '{}', 'sign_type=RSA', 'sign_type=RSA2&sign=x', 'service=alipay.service.check&sign_type=RSA2'])(
+    '%j is refused',
+    async (body) => {
+      expect(await failure(parse(logins.provider('alipay'), { method: 'POST', query: {}, body }))).toMatch(
+        /^invalid_callback /,
+      );
+    },
+  );
+  test('the check of the address is answered with our key, and only when it is signed', async () => {
+    const client = logins.provider('alipay');
+    logins.receiver.answerWith(async (request) => (await parse(client, request)).answer.body);
+    expect(await logins.json('POST', '/control/alipay/handshake/cn')).toEqual({ status: 200, verified: true });
+    const genuine = logins.receiver.received.at(-1);
+    if (!genuine) throw new Error('no check came');
+    logins.receiver.answerWith(async () => 'ok');
+    const forged = { ...genuine, body: genuine.body.replace('version=1.0', 'version=1.1') };
     expect(await failure(parse(client, forged))).toBe('invalid_callback (signature)');
   });
 });

@@ -11,6 +11,7 @@ import { digitId, type LoginPerson, textId } from '../people.ts';
 import { createApps, sameHost } from '../registrations.ts';
 import { mountStandIn, type StandInDeps } from '../stand-in.ts';
 import { type AnswerSignature, sealAnswer, signedRightly } from './gateway-signature.ts';
+import { alipayMessageRoutes } from './message.routes.ts';
 
 const faults = z.strictObject({
   ...commonFaults,
@@ -60,6 +61,8 @@ export const alipayRoutes = async (app: FastifyInstance, deps: StandInDeps) => {
       .send(
         sealAnswer(member, content, platformKey, signature ?? part.faults.take('answerSignature')?.kind ?? 'right'),
       );
+
+  alipayMessageRoutes(app, deps, apps, identifiers);
 
   await mountStandIn(
     app,

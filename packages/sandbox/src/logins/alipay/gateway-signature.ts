@@ -2,7 +2,7 @@
 import { signRsaSha256, verifyRsaSha256 } from '../../crypto/rsa-sha256.ts';
 
 /** All parameters but `sign`, without empty ones, sorted by name, joined as they are (not URL-encoded). */
-const contentOf = (parameters: Record<string, string>) =>
+export const contentOf = (parameters: Record<string, string>) =>
   Object.entries(parameters)
     .filter(([name, value]) => name !== 'sign' && value !== '')
     .sort(([left], [right]) => (left < right ? -1 : 1))
