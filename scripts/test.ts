@@ -7,7 +7,7 @@ import { type JestReport, joined, slowest, summarise, unreported } from './test/
 
 const help = `Usage: npm test [-- PATH ... | jest's options]
 
-Runs every suite, or those whose path matches; -t PATTERN picks tests by name. For all of jest's options: node_modules/.bin/jest --help
+Runs every suite, those with containers of their own beside the others; or those whose path matches; -t PATTERN picks tests by name. For all of jest's options: node_modules/.bin/jest --help
 
   DATABASE_URL   a PostgreSQL 18 to use instead of the embedded one
 

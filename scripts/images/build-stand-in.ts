@@ -40,7 +40,7 @@ const ensureBase = async ({ suite, packages }: StandIn, progress: (line: string)
   if (await exists(base)) return base;
   const target = mkdtempSync(join(tmpdir(), 'meridian-base-'));
   try {
-    progress(`installing Debian ${suite} with ${packages.join(', ')} (about a minute)`);
+    progress(`installing Debian ${suite} with ${packages.join(', ')} (a minute or two)`);
     const script = `/usr/share/debootstrap/scripts/${suite}`;
     const from = mirror();
     // A suite newer than this machine's debootstrap has no script of its own; unstable's serves.

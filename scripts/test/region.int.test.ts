@@ -149,6 +149,10 @@ test('rotating certificates renews those of own gateways too, and says where to 
   const before = certificateOf('gateway.edge-1').fingerprint256;
   const rotated = await region('rotate', 'cn', 'certificates');
   expect(rotated).toMatchObject({ code: 0, text: expect.stringContaining(join(folder, 'cn', 'gateway.edge-1')) });
+  // Services leave before what they need: `up` alone would stop databases and Kafka first.
+  expect(rotated.text).toMatch(
+    /region\.yml stop && docker compose .*region\.yml up --detach --wait --force-recreate$/m,
+  );
   expect(certificateOf('gateway.edge-1').fingerprint256).not.toBe(before);
 }, 60_000);
 

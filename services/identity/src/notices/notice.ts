@@ -58,8 +58,11 @@ const next: Partial<Record<NoticeKind, Record<Language, (helpCentre: string, ext
   },
 };
 
-/** The same in one variable of an approved SMS template, which takes 35 characters and no address (isv.PARAM_LENGTH_LIMIT, isv.PARAM_NOT_SUPPORT_URL). */
-const brief: Partial<Record<NoticeKind, Record<Language, (extra: string) => string>>> = {
+/**
+ * What goes into one variable of an approved SMS template where the sentence above does not: it takes 35 characters and no address
+ * (isv.PARAM_LENGTH_LIMIT, isv.PARAM_NOT_SUPPORT_URL).
+ */
+const brief: Partial<Record<NoticeKind, Partial<Record<Language, (extra: string) => string>>>> = {
   recovery_started: {
     en: (code) => `stop recovery: ${code}`,
     'zh-CN': (code) => `有人申请找回您的账号，终止码 ${code}`,
@@ -68,18 +71,14 @@ const brief: Partial<Record<NoticeKind, Record<Language, (extra: string) => stri
     en: (token) => `recovery: ${token}`,
     'zh-CN': (token) => `客服已发起找回，口令 ${token}`,
   },
-};
-
-/** What is too long in English for such a variable; Chinese fits as it is. */
-const shortEnglish: Partial<Record<NoticeKind, string>> = {
-  new_device: 'a sign-in from a new device',
-  contact_added: 'a phone or e-mail was added',
-  contact_removed: 'a phone or e-mail was removed',
-  totp_on: 'the authenticator app is now on',
-  totp_off: 'the authenticator app is now off',
-  phone_detached: 'number removed: new holder uses it',
-  sessions_ended: 'our support ended every session',
-  recovered: 'account recovered, sessions ended',
+  new_device: { en: () => 'a sign-in from a new device' },
+  contact_added: { en: () => 'a phone or e-mail was added' },
+  contact_removed: { en: () => 'a phone or e-mail was removed' },
+  totp_on: { en: () => 'the authenticator app is now on' },
+  totp_off: { en: () => 'the authenticator app is now off' },
+  phone_detached: { en: () => 'number removed: new holder uses it' },
+  sessions_ended: { en: () => 'our support ended every session' },
+  recovered: { en: () => 'account recovered, sessions ended' },
 };
 
 /** Time in UTC to the minute: the reader's zone is not known. */
@@ -90,9 +89,7 @@ export const noticeText = (
 ): { subject: string; text: string; brief: { what: string; time: string } } => {
   const more = extra === undefined ? undefined : next[kind]?.[language](helpCentre, extra);
   const time = `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  const short = extra === undefined ? undefined : brief[kind]?.[language](extra);
-  const plain = (language === 'en' ? shortEnglish[kind] : undefined) ?? what[kind][language];
-  const words = { brief: { what: short ?? plain, time } };
+  const words = { brief: { what: brief[kind]?.[language]?.(extra ?? '') ?? what[kind][language], time } };
   return language === 'en'
     ? {
         ...words,

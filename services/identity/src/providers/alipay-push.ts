@@ -10,12 +10,7 @@ import { LoginError, type Push, type PushAnswer, type PushRequest, type SubjectI
 const provider = 'alipay';
 /** Milliseconds since 1970, as a number or as text. */
 const milliseconds = z.coerce.number().int().positive().max(8.64e15);
-const cancellation = z.looseObject({
-  app_id: z.string(),
-  user_id: z.unknown().optional(),
-  open_id: z.unknown().optional(),
-  cancel_time: milliseconds,
-});
+const cancellation = z.looseObject({ app_id: z.string(), cancel_time: milliseconds });
 /** Alipay repeats a message for about a day. Older ones are replays. */
 const windowMs = 3 * 24 * 3_600_000;
 const taken: PushAnswer = { contentType: 'text/plain', body: 'success' };
