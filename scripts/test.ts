@@ -25,17 +25,18 @@ mkdirSync(kept, { recursive: true });
 const folder = mkdtempSync(join(kept, 'test-'));
 
 const runs = await Promise.all(
-  lanesOf(args).map(async (lane, i) => {
-    const reportFile = join(folder, `report-${i}.json`);
+  lanesOf(args).map(async (words, lane) => {
+    const reportFile = join(folder, `report-${lane}.json`);
     const status = await runJest({
       args: [
         '--experimental-vm-modules',
         '--disable-warning=ExperimentalWarning',
         join(root, 'node_modules/jest/bin/jest.js'),
-        ...['--json', `--outputFile=${reportFile}`, ...lane],
+        ...['--json', `--outputFile=${reportFile}`, ...words],
       ],
       cwd: root,
       reportFile,
+      lane,
     });
     const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as JestReport) : undefined;
     return { status, report };

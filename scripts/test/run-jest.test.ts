@@ -33,6 +33,17 @@ test('npm test says of a jest that left no report that nothing was counted, not 
   expect([status, stdout.trimEnd()]).toEqual([1, unreported]);
 });
 
+test('each of several draws ports from the range of its own', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'meridian-jest-'));
+  try {
+    const args = ['-e', `${report} process.exitCode = Number(process.env.MERIDIAN_TEST_LANE) + 10`];
+    const statuses = [0, 1].map((lane) => runJest({ args, cwd, reportFile: join(cwd, 'report'), lane }));
+    expect(await Promise.all(statuses)).toEqual([10, 11]);
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+});
+
 test('one that has not reported is waited for', async () => {
   expect(await runScript(`setTimeout(() => { ${report} }, 1_500)`)).toBe(0);
 });

@@ -10,6 +10,8 @@ export type JestRun = {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly reportFile: string;
+  /** Which of the jests of a run it is: each draws ports from a range of its own (`@meridian/testkit/free-port.ts`). */
+  readonly lane?: number;
   readonly endWithinMs?: number;
 };
 
@@ -18,7 +20,11 @@ export type JestRun = {
  * standard error. SIGINT and SIGTERM are handed on.
  */
 export const runJest = async (run: JestRun): Promise<number> => {
-  const jest = spawn(process.execPath, run.args, { cwd: run.cwd, stdio: ['inherit', 'ignore', 'inherit'] });
+  const jest = spawn(process.execPath, run.args, {
+    cwd: run.cwd,
+    stdio: ['inherit', 'ignore', 'inherit'],
+    env: { ...process.env, MERIDIAN_TEST_LANE: String(run.lane ?? 0) },
+  });
   const handOn = (signal: NodeJS.Signals) => jest.kill(signal);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, handOn);
   let reportedAt: number | undefined;
